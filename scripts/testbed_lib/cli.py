@@ -1,0 +1,214 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from testbed_lib import cache, hosts, images, inventory, keys, machine, namespace, network
+from testbed_lib.errors import OK, USAGE, TestbedError
+from testbed_lib.inventory import Host
+from testbed_lib.podman import Podman
+from testbed_lib.progress import Progress
+from testbed_lib.settings import DEFAULT_INVENTORY, LOCK, PROJECT_STATE, STATE, SUITES
+
+_EPILOG = """exit codes: 0 done; 1 failed; 64 wrong usage or inventory; 69 something is missing or taken
+(a program, the subnet, an address); 77 no permission (neither root nor sudo).
+
+Hosts are those of the inventory that have testbed_suite (bullseye, bookworm, trixie, sid) and
+ansible_host (an address of 10.61.13.0/24)."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The argument parser."""
+    top = argparse.ArgumentParser(
+        prog="scripts/testbed",
+        description="Real systemd test hosts with sshd on one machine.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, text: str, with_hosts: bool = True) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        if with_hosts:
+            sub.add_argument(
+                "-i",
+                "--inventory",
+                action="append",
+                metavar="INVENTORY",
+                help=f"may be given more than once; default: {DEFAULT_INVENTORY}",
+            )
+            sub.add_argument("hosts", nargs="*", metavar="HOST", help="default: every host of the inventory")
+        return sub
+
+    for name, text in (
+        ("up", "bring hosts up; those that run already are left alone"),
+        ("reset", "give hosts a clean start: remove them and boot them anew"),
+    ):
+        add(name, text).add_argument(
+            "--no-install", action="store_true", help="do not install missing Debian packages; name them and stop"
+        )
+    add("down", "remove hosts").add_argument(
+        "--all", action="store_true", help="every host on this machine, and the package cache's container"
+    )
+    status = add("status", "show the hosts on this machine", with_hosts=False)
+    status.add_argument("--format", choices=("text", "json"), default="text")
+    build = add("build", "build images ahead of time", with_hosts=False)
+    build.add_argument("suites", nargs="*", metavar="SUITE", help=f"default: {' '.join(SUITES)}")
+    build.add_argument("--no-install", action="store_true", help="do not install missing Debian packages")
+    add("clean", "remove everything: hosts, network, images, packages, keys", with_hosts=False)
+    login = add("ssh", "log in to a host, or run a command there", with_hosts=False)
+    login.add_argument("-i", "--inventory", action="append", metavar="INVENTORY")
+    login.add_argument("host", metavar="HOST")
+    login.add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND")
+    return top
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; returns the exit code."""
+    try:
+        options = parser().parse_args(arguments)
+    except SystemExit as stop:
+        return USAGE if stop.code else OK
+    progress = Progress()
+    try:
+        return _dispatch(options, progress, arguments)
+    except TestbedError as error:
+        print(f"testbed: {error}", file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        print("testbed: stopped; run the same command again to go on", file=sys.stderr)
+        return 130
+
+
+def _dispatch(options: argparse.Namespace, progress: Progress, arguments: Sequence[str]) -> int:
+    if options.command == "ssh":
+        return _ssh(options)
+    machine.become_root([sys.executable, os.path.abspath(sys.argv[0]), *arguments])
+    if options.command == "status":
+        return _status(options, progress)
+    with lock(progress):
+        if options.command in ("up", "reset"):
+            _up(options, progress)
+        elif options.command == "down":
+            _down(options, progress)
+        elif options.command == "build":
+            _build(options, progress)
+        else:
+            _clean(progress)
+    return OK
+
+
+@contextmanager
+def lock(progress: Progress) -> Iterator[None]:
+    """Let one command at a time change the test bed of this machine."""
+    with LOCK.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress.say("waiting for another scripts/testbed to finish")
+            with progress.heartbeat(lambda: "still waiting for another scripts/testbed"):
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _wanted(options: argparse.Namespace) -> tuple[list[Host], list[Host]]:
+    """The hosts named on the command line, and all of the inventory."""
+    known = inventory.read_hosts(options.inventory or [DEFAULT_INVENTORY])
+    return inventory.select(known, options.hosts), known
+
+
+def _up(options: argparse.Namespace, progress: Progress) -> None:
+    wanted, known = _wanted(options)
+    machine.prepare(progress, install=not options.no_install)
+    podman = Podman(progress)
+    keys.prepare()
+    network.ensure(podman)
+    suites = sorted({host.suite for host in wanted}, key=SUITES.index)
+    images.ensure(podman, progress, [*map(images.host_recipe, suites), images.cache_recipe()])
+    cache.ensure(podman, progress, hosts.limits())
+    if options.command == "reset":
+        hosts.remove(podman, [host.name for host in wanted])
+    hosts.up(podman, progress, wanted, known)
+
+
+def _down(options: argparse.Namespace, progress: Progress) -> None:
+    podman = Podman(progress)
+    existing = [found.host.name for found in hosts.list_existing(podman)]
+    if options.all:
+        names = existing
+        cache.remove(podman)
+    elif options.hosts:
+        # a host that no inventory names any more can still be removed by its name
+        inventory_names = [] if set(options.hosts) <= set(existing) else [host.name for host in _wanted(options)[0]]
+        names = options.hosts if not inventory_names else inventory_names
+    else:
+        names = [host.name for host in _wanted(options)[0]]
+    hosts.remove(podman, names)
+    gone = [name for name in names if name in existing]
+    progress.say(f"removed {', '.join(gone)}" if gone else "there was no host to remove")
+
+
+def _build(options: argparse.Namespace, progress: Progress) -> None:
+    unknown = [suite for suite in options.suites if suite not in SUITES]
+    if unknown:
+        raise TestbedError(f"Unknown suite {', '.join(unknown)}: choose from {', '.join(SUITES)}.", USAGE)
+    machine.prepare(progress, install=not options.no_install)
+    recipes = [images.host_recipe(suite) for suite in options.suites or SUITES]
+    images.ensure(Podman(progress), progress, [*recipes, images.cache_recipe()])
+
+
+def _clean(progress: Progress) -> None:
+    if STATE.exists():
+        podman = Podman(progress)
+        hosts.remove(podman, [found.host.name for found in hosts.list_existing(podman)])
+        cache.remove(podman)
+        network.remove(podman)
+        podman.run("system", "reset", "--force")
+        namespace.remove()
+        shutil.rmtree(STATE)
+    shutil.rmtree(PROJECT_STATE, ignore_errors=True)
+    progress.say("removed every test host, image, cached package and key")
+
+
+def _status(options: argparse.Namespace, progress: Progress) -> int:
+    found = hosts.list_existing(Podman(progress)) if (STATE / "storage").exists() else []
+    rows = [
+        {
+            "name": one.host.name,
+            "suite": one.host.suite,
+            "address": one.host.address,
+            "state": one.state,
+            "recipe": "current" if one.recipe == hosts.fingerprint(one.host) else "old",
+            "age_seconds": int(time.time()) - one.created,
+        }
+        for one in found
+    ]
+    if options.format == "json":
+        print(json.dumps(rows, indent=2))
+    elif not rows:
+        print("No test hosts. Bring some up: scripts/testbed up")
+    else:
+        print(f"{'NAME':<16}{'SUITE':<10}{'ADDRESS':<15}{'STATE':<10}{'RECIPE':<9}AGE")
+        for row in rows:
+            print("{name:<16}{suite:<10}{address:<15}{state:<10}{recipe:<9}{age_seconds} s".format(**row))
+    return OK
+
+
+def _ssh(options: argparse.Namespace) -> int:
+    known = inventory.read_hosts(options.inventory or [DEFAULT_INVENTORY])
+    host = inventory.select(known, [options.host])[0]
+    key = PROJECT_STATE / "id_ed25519"
+    if not key.exists():
+        raise TestbedError(f"There is no key in {PROJECT_STATE}: run scripts/testbed up first.")
+    words = options.words[1:] if options.words[:1] == ["--"] else options.words
+    command = keys.ssh_command(host.address, key)
+    os.execvp(command[0], [*command, *words])

@@ -1,0 +1,20 @@
+"""Failures that an operator sees: one sentence, a remedy and an exit code."""
+
+from __future__ import annotations
+
+OK = 0
+FAILED = 1
+USAGE = 64  # numbers of sysexits.h
+UNAVAILABLE = 69
+NO_PERMISSION = 77
+
+
+class TestbedError(Exception):
+    """Something the test bed cannot do, told as a sentence with its remedy."""
+
+    # pytest would otherwise take the name for a class of tests
+    __test__ = False
+
+    def __init__(self, sentence: str, code: int = FAILED) -> None:
+        super().__init__(sentence)
+        self.code = code

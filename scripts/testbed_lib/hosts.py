@@ -1,0 +1,201 @@
+"""The hosts themselves: made, started, waited for, removed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import resource
+import subprocess
+import tarfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from testbed_lib import images, keys
+from testbed_lib.errors import FAILED, UNAVAILABLE, TestbedError
+from testbed_lib.inventory import Host
+from testbed_lib.machine import ulimit_options
+from testbed_lib.podman import Podman
+from testbed_lib.progress import Progress
+from testbed_lib.settings import BOOT_SECONDS, CONTAINER_PREFIX, LABEL, NETWORK
+
+_OPS_ID = 1000  # the first user of an image that has no other
+
+
+@dataclass(frozen=True)
+class Existing:
+    """A container of the test bed as podman knows it."""
+
+    host: Host
+    recipe: str
+    state: str
+    created: int
+
+
+def list_existing(podman: Podman) -> list[Existing]:
+    """All test hosts on this machine, whichever inventory made them."""
+    rows = podman.json("ps", "--all", "--format=json", f"--filter=label={LABEL}=host") or []
+    return sorted((_existing(row) for row in rows), key=lambda found: found.host)
+
+
+def up(podman: Podman, progress: Progress, wanted: Sequence[Host], neighbours: Sequence[Host]) -> None:
+    """Make these hosts run, each on the recipe of today; ``neighbours`` are the hosts whose names they know."""
+    existing = {found.host.name: found for found in list_existing(podman)}
+    refuse_held_addresses(wanted, existing.values())
+
+    def one(host: Host) -> None:
+        found = existing.get(host.name)
+        if found and found.recipe != fingerprint(host):
+            progress.say(f"{host.name}: replacing a host made from another recipe")
+            remove(podman, [host.name])
+            found = None
+        if found is None:
+            _create(podman, host, neighbours)
+        if found is None or found.state != "running":
+            podman.run("start", CONTAINER_PREFIX + host.name)
+        _wait(podman, progress, host)
+
+    _side_by_side(one, wanted)
+
+
+def remove(podman: Podman, names: Iterable[str]) -> None:
+    """Remove hosts at once, as by pulling their plugs; those that do not exist are passed over."""
+    containers = [CONTAINER_PREFIX + name for name in names]
+    if containers:
+        podman.run("rm", "--force", "--ignore", "--time=0", "--volumes", *containers)
+
+
+def refuse_held_addresses(wanted: Sequence[Host], existing: Iterable[Existing]) -> None:
+    """Raise TestbedError when a host of another name has the address of a wanted one."""
+    holders = {found.host.address: found.host.name for found in existing}
+    for host in wanted:
+        holder = holders.get(host.address, host.name)
+        if holder != host.name:
+            raise TestbedError(
+                f"{host.name} cannot have {host.address}: test host {holder} has it. "
+                f"Remove that one first: scripts/testbed down {holder}",
+                UNAVAILABLE,
+            )
+
+
+def fingerprint(host: Host) -> str:
+    """What a host was made from; a host with another fingerprint is made anew."""
+    text = "\n".join([images.host_recipe(host.suite).tag, host.name, host.address, *container_options()])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def container_options() -> list[str]:
+    """Options that let systemd run as on a server.
+
+    Privileged: without, crun's device filter needs more locked memory than some machines allow, and units
+    that sandbox themselves cannot mount. No limit on processes: the controller for it may be missing.
+    Name resolution and /etc/hosts are left to the image: a file that podman mounts there cannot be replaced
+    from inside, as configuration tools do.
+    """
+    return [
+        "--privileged",
+        "--systemd=always",
+        "--pids-limit=-1",
+        "--no-hosts",
+        "--dns=none",
+        *limits(),
+    ]
+
+
+def limits() -> list[str]:
+    """The --ulimit options that fit this process."""
+    return ulimit_options(resource.getrlimit(resource.RLIMIT_NOFILE)[1], resource.getrlimit(resource.RLIMIT_NPROC)[1])
+
+
+def etc_hosts(host: Host, neighbours: Iterable[Host]) -> str:
+    """A host's /etc/hosts: itself and every neighbour by short name."""
+    others = sorted(set(neighbours) | {host}, key=lambda one: one.name)
+    lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
+    return "\n".join([*lines, *(f"{one.address} {one.name}" for one in others), ""])
+
+
+def _create(podman: Podman, host: Host, neighbours: Sequence[Host]) -> None:
+    container = CONTAINER_PREFIX + host.name
+    podman.run(
+        "create",
+        f"--name={container}",
+        f"--hostname={host.name}",
+        f"--network={NETWORK}",
+        f"--ip={host.address}",
+        f"--label={LABEL}=host",
+        f"--label={LABEL}.name={host.name}",
+        f"--label={LABEL}.suite={host.suite}",
+        f"--label={LABEL}.address={host.address}",
+        f"--label={LABEL}.recipe={fingerprint(host)}",
+        *container_options(),
+        images.host_recipe(host.suite).tag,
+        "/sbin/init",
+    )
+    podman.run("cp", "--archive=false", "-", f"{container}:/", stdin=_personal_files(host, neighbours))
+
+
+def _personal_files(host: Host, neighbours: Sequence[Host]) -> bytes:
+    """A tar archive of what distinguishes this host from its image."""
+    files = (
+        ("etc/hosts", etc_hosts(host, neighbours), 0o644, 0),
+        ("etc/ssh/ssh_host_ed25519_key", keys.HOST_KEY.read_text(), 0o600, 0),
+        ("etc/ssh/ssh_host_ed25519_key.pub", keys.public(keys.HOST_KEY), 0o644, 0),
+        ("home/ops/.ssh/authorized_keys", keys.public(keys.LOGIN_KEY), 0o600, _OPS_ID),
+    )
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path, text, mode, owner in files:
+            entry = tarfile.TarInfo(path)
+            entry.size, entry.mode, entry.uid, entry.gid = len(text.encode()), mode, owner, owner
+            entry.mtime = int(time.time())
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+def _wait(podman: Podman, progress: Progress, host: Host) -> None:
+    """Return when the host takes a login and systemd has finished booting; TestbedError after the deadline."""
+    deadline = time.monotonic() + BOOT_SECONDS
+    command = [*keys.ssh_command(host.address), "systemctl is-system-running --wait"]
+    last = ""
+    while time.monotonic() < deadline:
+        try:
+            run = subprocess.run(command, capture_output=True, text=True, timeout=BOOT_SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            break
+        state, last = run.stdout.strip(), run.stderr.strip()
+        if state in ("running", "degraded"):
+            _report(progress, host, state)
+            return
+        time.sleep(0.2)
+    log = podman.attempt("exec", CONTAINER_PREFIX + host.name, "journalctl", "--no-pager", "--lines=5", "-p", "warning")
+    raise TestbedError(
+        f"{host.name} ({host.address}) took no login within {BOOT_SECONDS} s; ssh said: {last or 'nothing'}. "
+        f"Its journal: {log.stdout.decode(errors='replace').strip() or 'empty'}. "
+        f"Try a clean start: scripts/testbed reset {host.name}",
+        FAILED,
+    )
+
+
+def _report(progress: Progress, host: Host, state: str) -> None:
+    text = f"{host.name} is up: {host.suite}, {host.address}"
+    if state == "degraded":
+        command = [*keys.ssh_command(host.address), "systemctl --failed --plain --no-legend"]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        failed = ", ".join(line.split()[0] for line in run.stdout.splitlines() if line.strip())
+        text += f"; warning: these units failed: {failed or 'unknown'}"
+    progress.say(text)
+
+
+def _existing(row: dict[str, Any]) -> Existing:
+    labels = row["Labels"]
+    host = Host(labels[f"{LABEL}.name"], labels[f"{LABEL}.suite"], labels[f"{LABEL}.address"])
+    return Existing(host, labels[f"{LABEL}.recipe"], row["State"], int(row["Created"]))
+
+
+def _side_by_side(work: Callable[[Host], None], hosts: Sequence[Host]) -> None:
+    """Run ``work`` for all hosts at once; the first failure is raised after the others finished."""
+    with ThreadPoolExecutor(max(1, len(hosts))) as pool:
+        for result in [pool.submit(work, host) for host in hosts]:
+            result.result()

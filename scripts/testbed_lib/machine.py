@@ -1,0 +1,135 @@
+"""What this machine is and has: privilege, programs, control groups, limits."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from testbed_lib.errors import NO_PERMISSION, UNAVAILABLE, TestbedError
+from testbed_lib.progress import Progress
+
+# program -> (Debian package, what it is for)
+PROGRAMS = {
+    "podman": ("podman", "runs the test hosts"),
+    "crun": ("crun", "starts containers"),
+    "netavark": ("netavark", "makes their network"),
+    "iptables": ("iptables", "lets the package cache reach the mirror"),
+    "mmdebstrap": ("mmdebstrap", "builds images from Debian's packages"),
+    "ssh": ("openssh-client", "reaches the hosts"),
+    "ip": ("iproute2", "shows which subnets are taken"),
+    "nsenter": ("util-linux", "enters the mount namespace"),
+}
+# Folders that a user's PATH may lack; netavark is a helper that podman looks for in its own folders.
+PROGRAM_PATH = os.pathsep.join(
+    [os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/lib/podman", "/usr/libexec/podman"]
+)
+
+# The kernel's limit on open files that a test host gets where the machine allows it: systemd's own default.
+MOST_OPEN_FILES = 524288
+# podman lowers its own process limit to kernel.pid_max (32768 on a small machine) and, without
+# CAP_SYS_RESOURCE, cannot raise it again for a container: stay below it.
+MOST_PROCESSES = 30000
+
+
+def become_root(arguments: Sequence[str]) -> None:
+    """Start the same command again through sudo unless it runs as root already."""
+    if os.geteuid() == 0:
+        return
+    sudo = shutil.which("sudo")
+    if sudo is None:
+        raise TestbedError(
+            "Test hosts need root (mounts, network, systemd) and there is no sudo here: run the command as root.",
+            NO_PERMISSION,
+        )
+    os.execv(sudo, [sudo, "--preserve-env=PATH,http_proxy", *arguments])
+
+
+def missing_programs(find: Callable[[str], str | None]) -> dict[str, str]:
+    """Debian package -> purpose for each program that ``find`` does not find."""
+    return {package: purpose for name, (package, purpose) in PROGRAMS.items() if find(name) is None}
+
+
+def prepare(progress: Progress, install: bool) -> None:
+    """Install the programs that are missing, or refuse with the command that would.
+
+    Raises TestbedError (UNAVAILABLE) where installing is not wanted, not possible or fails.
+    """
+    missing = missing_programs(_find_program)
+    if not missing:
+        return
+    command = f"apt-get install --no-install-recommends {' '.join(missing)}"
+    if shutil.which("apt-get") is None:
+        raise TestbedError(
+            f"This machine has no apt-get. Install the counterparts of these Debian packages: {', '.join(missing)}.",
+            UNAVAILABLE,
+        )
+    if not install:
+        raise TestbedError(f"Packages are missing. Run as root: {command}", UNAVAILABLE)
+    reasons = ", ".join(f"{package} ({purpose})" for package, purpose in missing.items())
+    progress.say(f"installing with apt-get what the test hosts need: {reasons}")
+    with progress.heartbeat(lambda: "still installing packages"):
+        _apt_get("update")
+        _apt_get("install", "--yes", "--no-install-recommends", *missing)
+    still = missing_programs(_find_program)
+    if still:
+        raise TestbedError(f"apt-get succeeded but {', '.join(still)} brought no program that works.", UNAVAILABLE)
+
+
+def needs_own_cgroup_mount(mountinfo: str) -> bool:
+    """Whether /sys/fs/cgroup is the old or hybrid layout, which crun refuses.
+
+    ``mountinfo`` is the text of /proc/self/mountinfo (proc(5)). Raises TestbedError where nothing is
+    mounted there at all.
+    """
+    types = [kind for point, kind in mounts(mountinfo) if point == "/sys/fs/cgroup"]
+    if not types:
+        raise TestbedError("Nothing is mounted on /sys/fs/cgroup: systemd hosts need control groups.", UNAVAILABLE)
+    return types[-1] != "cgroup2"
+
+
+def mounts(mountinfo: str) -> list[tuple[str, str]]:
+    """(mount point, filesystem type) of each line of a mountinfo text, in the order of mounting."""
+    found = []
+    for line in mountinfo.splitlines():
+        left, _, right = line.partition(" - ")
+        found.append((left.split()[4], right.split()[0]))
+    return found
+
+
+def ulimit_options(hard_open_files: int, hard_processes: int) -> list[str]:
+    """podman's --ulimit options for these hard limits of this process (-1: none)."""
+
+    def below(hard: int, most: int) -> int:
+        return most if hard < 0 else min(hard, most)
+
+    files, processes = below(hard_open_files, MOST_OPEN_FILES), below(hard_processes, MOST_PROCESSES)
+    return [f"--ulimit=nofile={files}:{files}", f"--ulimit=nproc={processes}:{processes}"]
+
+
+def read_mountinfo() -> str:
+    """The mounts that this process sees."""
+    return Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+
+
+def _find_program(name: str) -> str | None:
+    return shutil.which(name, path=PROGRAM_PATH)
+
+
+def _apt_get(*arguments: str) -> None:
+    # another apt may be at work: wait for it instead of failing
+    command = ["apt-get", "--quiet", "--option=DPkg::Lock::Timeout=300", *arguments]
+    run = subprocess.run(
+        command,
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if run.returncode != 0:
+        tail = "\n".join(run.stdout.splitlines()[-8:])
+        raise TestbedError(f"`{' '.join(command)}` failed; its last words:\n{tail}", UNAVAILABLE)

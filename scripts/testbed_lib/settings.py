@@ -1,0 +1,34 @@
+"""Names, addresses and places that the rest of the test bed agrees on."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+PROJECT_STATE = PROJECT / ".testbed"
+DEFAULT_INVENTORY = "inventory/single"
+
+STATE = Path("/var/lib/brokerkit-testbed")
+RUN = Path("/run/brokerkit-testbed")
+LOCK = Path("/run/brokerkit-testbed.lock")
+NAMESPACE = RUN / "mount-namespace"
+KEYS = STATE / "keys"
+LOGS = STATE / "logs"
+
+NETWORK = "brokerkit"
+SUBNET = ipaddress.IPv4Network("10.61.13.0/24")
+GATEWAY = ipaddress.IPv4Address("10.61.13.1")
+CACHE_ADDRESS = ipaddress.IPv4Address("10.61.13.2")
+CACHE_PORT = 3142
+CACHE_NAME = "brokerkit-cache"
+CACHE_VOLUME = "brokerkit-cache"
+CONTAINER_PREFIX = "brokerkit-"
+LABEL = "org.brokerkit.testbed"
+
+LOGIN = "ops"
+SUITES = ("bullseye", "bookworm", "trixie", "sid")
+CACHE_SUITE = "bookworm"
+
+BOOT_SECONDS = 90
+BUILD_SECONDS = 1200
