@@ -112,7 +112,7 @@ options:
         type: str
       password_hash:
         description:
-          - Password as the broker exports it: base64 of 4 bytes of salt and the digest of salt and password.
+          - Password as the broker exports it, base64 of 4 bytes of salt and the digest of salt and password.
         type: str
       hashing_algorithm:
         description:
