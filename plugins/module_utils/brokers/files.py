@@ -1,0 +1,245 @@
+"""A set of files that change together: staged, proven, swapped, and put back when the service does not come up.
+
+State lives in one directory per set, readable by root only:
+
+    pending.json     what has changed since the service last came up on these files; absent when nothing has
+    last-good/       the files as they were then, with a manifest; kept while something is pending
+
+A run that is killed between the swap and the restart therefore leaves `pending.json` behind, and the next run
+knows that a restart is still owed. Nothing is inferred from timestamps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import json
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from typing import Any
+
+_MISSING = "absent"
+
+
+class FileSetError(Exception):
+    """The set was refused; the message is for the operator, and nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One file of the set. `content` None means that the file is to be absent."""
+
+    path: str
+    content: str | None
+    owner: str
+    group: str
+    mode: int
+    secret: bool = False
+
+
+@dataclass
+class Change:
+    """What differs for one file: its text, its owner, group and mode, or both."""
+
+    file: Wanted
+    before: str | None
+    content: bool
+    attributes: bool
+    keys: list[str] = field(default_factory=list)
+
+
+def read(path: str) -> str | None:
+    """Return the text of `path`, or None where there is no such file."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as handle:
+            return handle.read()
+    except FileNotFoundError:
+        return None
+
+
+def _attributes(path: str) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)
+
+
+def _ids(file: Wanted) -> tuple[int, int] | None:
+    """Return the numeric owner and group, or None while the package that brings them is not installed."""
+    try:
+        return pwd.getpwnam(file.owner).pw_uid, grp.getgrnam(file.group).gr_gid
+    except KeyError:
+        return None
+
+
+def settings(text: str) -> dict[str, str]:
+    """Return the keys and values of a `key = value` file; comments and blank lines are passed over."""
+    pairs = (line.partition("=") for line in text.splitlines() if not line.lstrip().startswith("#"))
+    return {key.strip(): value.strip() for key, mark, value in pairs if mark}
+
+
+def changed_keys(before: str | None, after: str | None) -> list[str]:
+    """Return the keys of a `key = value` file that were added, removed or given another value."""
+    old, new = settings(before or ""), settings(after or "")
+    return sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
+
+
+def compare(files: list[Wanted]) -> list[Change]:
+    """Return what differs between `files` and the host, in the order given."""
+    changes = []
+    for file in files:
+        before, ids, current = read(file.path), _ids(file), _attributes(file.path)
+        content = before != file.content
+        attributes = file.content is not None and (ids is None or current != (*ids, file.mode))
+        if content or attributes:
+            keys = changed_keys(before, file.content) if file.path.endswith(".conf") else []
+            changes.append(Change(file, before, content, attributes, keys))
+    return changes
+
+
+def stage(files: list[Wanted], directory: str) -> None:
+    """Write the whole set below `directory`, each file at its own path; root only, so that secrets stay secret."""
+    for file in files:
+        if file.content is None:
+            continue
+        target = os.path.join(directory, file.path.lstrip("/"))
+        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+        _write(target, file.content, 0o600, None)
+
+
+def validate(files: list[Wanted], script: str, arguments: list[str], timeout: float) -> None:
+    """Run `script` with the staging directory and `arguments`; raise FileSetError with its words if it objects."""
+    with tempfile.TemporaryDirectory(prefix="brokerkit-") as directory:
+        stage(files, directory)
+        program = os.path.join(directory, ".validate")
+        _write(program, script, 0o700, None)
+        try:
+            done = subprocess.run(
+                [program, directory, *arguments],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise FileSetError(f"the check of the new files did not end within {timeout:g} s") from None
+        if done.returncode != 0:
+            said = (done.stdout + done.stderr).replace(directory, "").strip()
+            raise FileSetError(said or f"the check of the new files ended with code {done.returncode} and no words")
+
+
+def _write(path: str, content: str, mode: int, ids: tuple[int, int] | None) -> None:
+    """Replace `path` atomically: whoever reads it sees the old file or the new one, never half of one."""
+    handle, temporary = tempfile.mkstemp(prefix=".brokerkit-", dir=os.path.dirname(path))
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as stream:
+            if ids is not None:
+                os.fchown(stream.fileno(), *ids)
+            os.fchmod(stream.fileno(), mode)
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.rename(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def _apply(file: Wanted) -> None:
+    if file.content is None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(file.path)
+        return
+    ids = _ids(file)
+    if ids is None:
+        raise FileSetError(f"{file.path}: user '{file.owner}' or group '{file.group}' does not exist on this host")
+    os.makedirs(os.path.dirname(file.path), mode=0o755, exist_ok=True)
+    _write(file.path, file.content, file.mode, ids)
+
+
+class FileSet:
+    """The named set on this host. `root` is where every set keeps its state."""
+
+    def __init__(self, name: str, root: str = "/var/lib/brokerkit") -> None:
+        self.directory = os.path.join(root, name)
+        self._pending = os.path.join(self.directory, "pending.json")
+        self._good = os.path.join(self.directory, "last-good")
+
+    def pending(self) -> dict[str, list[str]]:
+        """Return what has changed since the last commit: path -> names of the keys that differ (may be empty)."""
+        text = read(self._pending)
+        found: dict[str, list[str]] = json.loads(text) if text else {}
+        return found
+
+    def swap(self, changes: list[Change], keep: bool = True) -> None:
+        """Keep the files as they are now as last good (unless something is pending already), then write the new ones."""
+        if keep:
+            self._remember(changes)
+        for change in changes:
+            _apply(change.file)
+
+    def _remember(self, changes: list[Change]) -> None:
+        pending = self.pending()
+        if not pending:
+            shutil.rmtree(self._good, ignore_errors=True)
+        for change in changes:
+            if change.file.path not in self._manifest():
+                self._keep(change.file.path)
+            if change.content:
+                pending[change.file.path] = sorted({*pending.get(change.file.path, []), *change.keys})
+        # Written before the first file is touched: a run killed right here owes a restart, never forgets one.
+        if pending:
+            self._write_state(self._pending, pending)
+
+    def commit(self) -> bool:
+        """The service came up on these files: forget the old ones. Returns whether anything was pending."""
+        had = bool(self.pending())
+        shutil.rmtree(self._good, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._pending)
+        return had
+
+    def roll_back(self) -> list[str]:
+        """Put the last good files back and return their paths; an empty list where none were kept."""
+        manifest = self._manifest()
+        for path, entry in manifest.items():
+            if entry == _MISSING:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+                continue
+            content = read(os.path.join(self._good, path.lstrip("/")))
+            if content is not None:
+                _write(path, content, entry["mode"], (entry["uid"], entry["gid"]))
+        if manifest:
+            self.commit()
+        return sorted(manifest)
+
+    def _manifest(self) -> dict[str, Any]:
+        text = read(os.path.join(self._good, "manifest.json"))
+        found: dict[str, Any] = json.loads(text) if text else {}
+        return found
+
+    def _keep(self, path: str) -> None:
+        manifest = self._manifest()
+        current, content = _attributes(path), read(path)
+        if current is None or content is None:
+            manifest[path] = _MISSING
+        else:
+            manifest[path] = dict(zip(("uid", "gid", "mode"), current))
+            copy = os.path.join(self._good, path.lstrip("/"))
+            os.makedirs(os.path.dirname(copy), mode=0o700, exist_ok=True)
+            _write(copy, content, 0o600, None)
+        self._write_state(os.path.join(self._good, "manifest.json"), manifest)
+
+    def _write_state(self, path: str, value: Any) -> None:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        os.chmod(self.directory, 0o700)
+        _write(path, json.dumps(value, indent=1, sort_keys=True) + "\n", 0o600, None)

@@ -1,0 +1,124 @@
+"""What one read of a host says before a broker is put on it: nothing here changes anything.
+
+Linux only. Listeners come from /proc/net/tcp and tcp6 and their holders from /proc/PID/fd, as in proc(5), so that
+a bare host needs neither ss nor lsof.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import socket
+import struct
+import subprocess
+from typing import Any
+
+HOSTS_MARK = "Brokerkit: names of broker nodes"  # in /etc/hosts, around the names that a role pinned
+_LISTEN = "0A"  # TCP_LISTEN in include/net/tcp_states.h
+_INST = re.compile(r"^Inst (?P<name>\S+) (?:\[(?P<from>[^]]*)\] )?\((?P<to>\S+)", re.MULTILINE)
+
+
+def os_release(text: str) -> dict[str, str]:
+    """Return the fields of an os-release(5) file, unquoted."""
+    pairs = (line.partition("=") for line in text.splitlines() if "=" in line and not line.startswith("#"))
+    return {key.strip(): value.strip().strip("\"'") for key, _, value in pairs}
+
+
+def address(raw: str) -> str:
+    """Return the address that the kernel prints as 32-bit words of host order in hexadecimal."""
+    words = [int(raw[i : i + 8], 16) for i in range(0, len(raw), 8)]
+    packed = b"".join(struct.pack("=I", word) for word in words)
+    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
+
+
+def parse_listeners(text: str) -> list[tuple[str, int, str]]:
+    """Return (address, port, socket inode) of every listening socket in the text of /proc/net/tcp or tcp6."""
+    found = []
+    for line in text.splitlines()[1:]:
+        fields = line.split()
+        if len(fields) > 9 and fields[3] == _LISTEN:
+            host, _, port = fields[1].partition(":")
+            found.append((address(host), int(port, 16), fields[9]))
+    return found
+
+
+def _holders() -> dict[str, tuple[int, str]]:
+    """Return socket inode -> (pid, process name) for every process; root sees them all."""
+    found: dict[str, tuple[int, str]] = {}
+    for link in glob.glob("/proc/[0-9]*/fd/*"):
+        try:
+            target = os.readlink(link)
+            if target.startswith("socket:["):
+                pid = link.split("/")[2]
+                # systemd holds the socket of a unit until its service starts: the service itself is the better name.
+                if pid == "1" and target[8:-1] in found:
+                    continue
+                with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as comm:
+                    found[target[8:-1]] = (int(pid), comm.read().strip())
+        except OSError:  # the process ended while we looked
+            continue
+    return found
+
+
+def listeners() -> list[dict[str, Any]]:
+    """Return every TCP listener of this host: address, port, and pid and process name of its holder (None unseen)."""
+    holders, found = _holders(), []
+    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            with open(path, encoding="ascii") as handle:
+                parsed = parse_listeners(handle.read())
+        except FileNotFoundError:  # a kernel without IPv6
+            continue
+        for host, port, inode in parsed:
+            pid, process = holders.get(inode, (None, None))
+            found.append({"address": host, "port": port, "pid": pid, "process": process})
+    return sorted(found, key=lambda item: (item["port"], item["address"]))
+
+
+def resolve(name: str) -> list[str]:
+    """Return the addresses that this host's resolver gives for `name`; an empty list where it knows none."""
+    try:
+        return sorted({str(info[4][0]) for info in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)})
+    except OSError:
+        return []
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+
+
+def packages(names: list[str]) -> dict[str, str]:
+    """Return the version of each package of `names` that is installed and configured (Debian family)."""
+    if not names:
+        return {}
+    done = _run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev}\t${Package}\t${Version}\n", *names])
+    rows = (line.split("\t") for line in done.stdout.splitlines())
+    return {row[1]: row[2] for row in rows if len(row) == 3 and row[0].startswith("ii")}
+
+
+def parse_plan(text: str) -> dict[str, str]:
+    """Return package -> version from the `Inst` lines of `apt-get --simulate`."""
+    return {match["name"]: match["to"] for match in _INST.finditer(text)}
+
+
+def simulate(specs: list[str]) -> dict[str, Any]:
+    """Return what installing `specs` would install now: {"packages": {name: version}, "error": text or None}."""
+    done = _run(["apt-get", "--simulate", "--no-install-recommends", "install", *specs])
+    errors = [line[3:] for line in done.stderr.splitlines() if line.startswith("E: ")]
+    error = "; ".join(errors) or done.stderr.strip() or f"apt-get ended with code {done.returncode}"
+    return {"packages": parse_plan(done.stdout), "error": error if done.returncode else None}
+
+
+def unit(name: str) -> dict[str, Any]:
+    """Return systemd's view of the unit: load_state, active_state, unit_file_state, main_pid (0 when not running)."""
+    wanted = ("LoadState", "ActiveState", "UnitFileState", "MainPID")
+    done = _run(["systemctl", "show", name, "--property", ",".join(wanted)])
+    values = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    return {
+        "load_state": values.get("LoadState", "not-found"),
+        "active_state": values.get("ActiveState", "inactive"),
+        "unit_file_state": values.get("UnitFileState", ""),
+        "main_pid": int(values.get("MainPID") or 0),
+    }

@@ -1,0 +1,122 @@
+"""What is wrong with putting these settings on this host, and what a change of files asks of a running node."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .rabbitmq_settings import Settings, listeners
+from .versions import at_least, starts_with, upstream
+
+# Processes that a node of the broker consists of; a port that one of them holds on this host is its own.
+_OWN = frozenset({"beam.smp", "beam", "epmd", "systemd"})
+_NO_MNESIA = "4.3.0"
+_DEFAULT_QUEUE_TYPE_SINCE = "3.13.0"
+
+# Keys of rabbitmq.conf that rabbitmqctl applies to a running node, and the setting of the role that wrote them.
+_ONLINE = re.compile(r"(vm_memory_high_watermark|disk_free_limit)\.|log\.file\.level\Z")
+
+
+def _any(address: str) -> bool:
+    return address in ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+
+
+def _port_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
+    """Return a sentence for each wanted port that a process which is not the broker's holds."""
+    found = []
+    for wanted in listeners(settings):
+        for held in host["listeners"]:
+            clash = _any(wanted["address"]) or _any(held["address"]) or wanted["address"] == held["address"]
+            if held["port"] == wanted["port"] and clash and held["process"] not in _OWN:
+                holder = f"'{held['process']}' (pid {held['pid']})" if held["pid"] else "a process that this user cannot see"
+                found.append(
+                    f"rabbitmq_{wanted['name']}_port: {wanted['port']} is held by {holder} on {host['hostname']}; "
+                    "stop it or choose another port. The node would not boot"
+                )
+                break
+    return found
+
+
+def _name_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
+    node = settings["rabbitmq_node_name"] or f"rabbit@{host['hostname']}"
+    name = node.partition("@")[2]
+    addresses = host["addresses"].get(name, [])
+    if not addresses and name not in settings["rabbitmq_hosts_entries"]:
+        return [
+            f"rabbitmq_node_name: the host name '{name}' of node {node} does not resolve on {host['hostname']}, epmd would time out; "
+            f"set rabbitmq_hosts_entries to {{{name}: ADDRESS}} or repair DNS"
+        ]
+    bound = settings["rabbitmq_distribution_address"]
+    if bound and addresses and bound not in addresses:
+        return [
+            f"rabbitmq_distribution_address: {bound} is not what '{name}' resolves to ({', '.join(addresses)}), so that "
+            f"rabbitmqctl could not reach the node; set rabbitmq_hosts_entries to {{{name}: {bound}}} or leave the address empty"
+        ]
+    return []
+
+
+def version_refusals(settings: Settings, version: str) -> list[str]:
+    """Return what the RabbitMQ of that upstream version does not have and the settings ask for."""
+    found = []
+    for name in ("rabbitmq_mnesia_dump_log_write_threshold", "rabbitmq_mnesia_dc_dump_limit"):
+        if settings[name] and at_least(version, _NO_MNESIA):
+            found.append(f"{name}: RabbitMQ {version} keeps its metadata in Khepri and has no Mnesia (removed in 4.3); drop the variable")
+    if settings["rabbitmq_default_queue_type"] and not at_least(version, _DEFAULT_QUEUE_TYPE_SINCE):
+        found.append(
+            f"rabbitmq_default_queue_type: RabbitMQ {version} has no such setting for the node (since 3.13); "
+            "set default_queue_type on the vhosts (3.11), or drop the variable"
+        )
+    return found
+
+
+def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
+    """Return everything about the host that forbids the settings, one sentence each.
+
+    `host` is what the module broker_host_facts returned.
+    """
+    name = host["hostname"]
+    if host["uid"] != 0:
+        return [f"ansible_become: the tasks run as uid {host['uid']} on {name}; set ansible_become to true, a broker is installed by root"]
+    found = _port_refusals(settings, host) + _name_refusals(settings, host)
+    installed = upstream(host["packages"].get("rabbitmq-server", ""))
+    wanted = settings["rabbitmq_version"]
+    if installed and wanted and not starts_with(installed, wanted):
+        found.append(
+            f"rabbitmq_version: {name} runs RabbitMQ {installed} and {wanted} is wanted; an upgrade is not done in passing. "
+            f"Set rabbitmq_version to {installed}, or upgrade the node first"
+        )
+    if installed:
+        found += version_refusals(settings, installed)
+    return found
+
+
+def install_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
+    """Return why the package that apt would install now is not the one that is wanted, one sentence each."""
+    plan, wanted = host["plan"], settings["rabbitmq_version"]
+    if plan["error"]:
+        asked = f"rabbitmq-server {wanted}".strip()
+        return [
+            f"rabbitmq_version: apt cannot install {asked} on {host['hostname']}: {plan['error']}. "
+            "`apt-cache policy rabbitmq-server` on the host shows what the repositories hold"
+        ]
+    version = upstream(plan["packages"].get("rabbitmq-server", ""))
+    if version and wanted and not starts_with(version, wanted):
+        return [f"rabbitmq_version: {wanted} is wanted and the repositories of {host['hostname']} hold {version}; correct one of the two"]
+    return version_refusals(settings, version) if version else []
+
+
+def restart_reasons(pending: dict[str, list[str]]) -> list[str]:
+    """Return why a running node has to be restarted for the pending changes; empty when all can be applied online.
+
+    `pending` is what the module broker_files returned: path -> keys that differ.
+    """
+    reasons = []
+    for path, keys in sorted(pending.items()):
+        if path.endswith("/enabled_plugins"):
+            continue
+        offline = [key for key in keys if not _ONLINE.match(key)]
+        if not keys or not path.endswith("/rabbitmq.conf"):
+            reasons.append(path)
+        elif offline:
+            reasons.append(f"{path}: {', '.join(offline)}")
+    return reasons

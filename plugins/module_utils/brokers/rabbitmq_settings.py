@@ -1,0 +1,289 @@
+"""What is wrong with the settings of a RabbitMQ node, in sentences an operator can act on.
+
+`refusals` needs nothing but the variables; `host_refusals` compares them with what was read of the host. Both are
+pure and collect everything that is wrong, so that one run names all of it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from typing import Any
+
+from .erlang import TermError, term
+
+Settings = dict[str, Any]
+
+_COOKIE = re.compile(r"[A-Za-z0-9_-]{20,255}\Z")
+_NODE = re.compile(r"[A-Za-z0-9_-]+@[A-Za-z0-9.-]+\Z")
+_PLUGIN = re.compile(r"[a-z][a-z0-9_]*\Z")
+_VERSION = re.compile(r"\d+(\.\d+){1,3}\Z")
+_KEY = re.compile(r"[A-Za-z0-9_$-]+(\.[A-Za-z0-9_$-]+)*\Z")
+# Units that the broker's rabbit_resource_monitor_misc understands.
+_AMOUNT = re.compile(r"\d+(k|kiB|M|MiB|G|GiB|kB|MB|GB|KB|T|TB|TiB)?\Z")
+_PLACEHOLDERS = frozenset({"anyalphanumericstringwilldo", "changeme", "change_me", "secret", "password", "cookie", "rabbitmq"})
+_PORTS = ("amqp", "management", "stomp", "epmd", "distribution")
+_PLUGIN_OF = {"management": "rabbitmq_management", "stomp": "rabbitmq_stomp"}
+
+# Keys of rabbitmq.conf that variables of the role write, and the variable to use instead.
+OWNED_KEYS = {
+    "listeners.tcp": "rabbitmq_amqp_port",
+    "management.tcp": "rabbitmq_management_port",
+    "management.listener": "rabbitmq_management_port",
+    "stomp.listeners.tcp": "rabbitmq_stomp_port",
+    "loopback_users": "rabbitmq_loopback_users",
+    "vm_memory_high_watermark": "rabbitmq_memory_high_watermark",
+    "disk_free_limit": "rabbitmq_disk_free_limit",
+    "heartbeat": "rabbitmq_heartbeat",
+    "channel_max": "rabbitmq_channel_max",
+    "default_queue_type": "rabbitmq_default_queue_type",
+    "log.file.level": "rabbitmq_log_level",
+    "log.file.rotation.size": "rabbitmq_log_rotation_size",
+    "log.file.rotation.count": "rabbitmq_log_rotation_count",
+    "load_definitions": "rabbitmq_topology_* and `playbooks/rabbitmq.yml`; definitions imported at each boot would undo them",
+    "default_user": "rabbitmq_admin_user",
+    "default_pass": "rabbitmq_admin_password",
+    "distribution.listener": "rabbitmq_distribution_port",
+}
+
+
+def is_secret_key(key: str) -> bool:
+    """Return whether a setting of that name holds a secret, going by the names that the broker's schemas use."""
+    return re.search(r"pass(word|phrase)?$|\.pass\b|password|passphrase|secret|token|cookie", key.lower()) is not None
+
+
+def holds_secret(value: Any) -> bool:
+    """Return whether a setting whose name speaks of a secret stands anywhere in `value`."""
+    if isinstance(value, dict):
+        return any(is_secret_key(str(key)) or holds_secret(item) for key, item in value.items())
+    return isinstance(value, (list, tuple)) and any(holds_secret(item) for item in value)
+
+
+def content_option(value: Any) -> str:
+    """Return which option of the module broker_files takes a file rendered from `value`."""
+    return "secret_content" if holds_secret(value) else "content"
+
+
+def _address_refusals(settings: Settings) -> list[str]:
+    found = []
+    for what in _PORTS:
+        name = f"rabbitmq_{what}_address"
+        text = settings[name]
+        try:
+            parsed = ipaddress.ip_address(text) if text else None
+        except ValueError:
+            found.append(f"{name}: '{text}' is not an IP address; give one of the host's addresses, or '' for every interface")
+            continue
+        if what == "distribution" and parsed is not None and parsed.version != 4:
+            found.append(f"{name}: '{text}' is not an IPv4 address; Erlang's distribution is bound by IPv4 address here, or '' for every interface")
+    return found
+
+
+def listeners(settings: Settings) -> list[dict[str, Any]]:
+    """Return the listeners that the settings ask for: name of the variable's middle part, address ('' is any), port."""
+    plugins = settings["rabbitmq_plugins"]
+    return [
+        {"name": what, "address": settings[f"rabbitmq_{what}_address"], "port": settings[f"rabbitmq_{what}_port"]}
+        for what in _PORTS
+        if _PLUGIN_OF.get(what) is None or _PLUGIN_OF[what] in plugins
+    ]
+
+
+def _overlap(one: str, other: str) -> bool:
+    wildcards = ("", "::", "0.0.0.0")  # noqa: S104 - compared with, not bound to
+    return one == other or one in wildcards or other in wildcards
+
+
+def _port_refusals(settings: Settings) -> list[str]:
+    found, seen = [], []
+    for item in listeners(settings):
+        name, port = f"rabbitmq_{item['name']}_port", item["port"]
+        if not 1 <= port <= 65535:
+            found.append(f"{name}: {port} is not a TCP port; choose one from 1 to 65535")
+            continue
+        for other in seen:
+            if other["port"] == port and _overlap(item["address"], other["address"]):
+                found.append(f"{name}: {port} is rabbitmq_{other['name']}_port as well; give one of the two another port")
+        seen.append(item)
+    return found
+
+
+def _secret_refusals(settings: Settings) -> list[str]:
+    found = []
+    cookie = settings["rabbitmq_erlang_cookie"]
+    if not _COOKIE.match(cookie):
+        found.append(
+            f"rabbitmq_erlang_cookie: has {len(cookie)} characters or characters that are not letters, digits, '_' and '-'; "
+            "give 20 to 255 of them, for example the output of `openssl rand -hex 24`"
+        )
+    elif cookie.lower() in _PLACEHOLDERS or len(set(cookie)) < 6:
+        found.append("rabbitmq_erlang_cookie: is a placeholder that others know too; use the output of `openssl rand -hex 24`")
+    password, user = settings["rabbitmq_admin_password"], settings["rabbitmq_admin_user"]
+    if not password:
+        found.append("rabbitmq_admin_password: is empty; set it in your vault, the broker is never left with an account without a password")
+    elif password.lower() in _PLACEHOLDERS or password == user:
+        found.append("rabbitmq_admin_password: is a placeholder or the user's own name; choose another one")
+    if not user or len(user.encode()) > 255 or user != user.strip():
+        found.append(f"rabbitmq_admin_user: '{user}' is not a user name; give 1 to 255 bytes without blanks around them")
+    if user == "guest":
+        found.append("rabbitmq_admin_user: 'guest' is the account everybody tries first; choose another name")
+    return found
+
+
+def _range(settings: Settings, name: str, low: int, high: int, unit: str) -> list[str]:
+    value = settings[name]
+    if low <= value <= high:
+        return []
+    return [f"{name}: {value} is out of range; choose {low} to {high} {unit}".rstrip()]
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _limit_refusals(settings: Settings) -> list[str]:
+    found = _range(settings, "rabbitmq_heartbeat", 0, 65535, "seconds")
+    found += _range(settings, "rabbitmq_channel_max", 1, 65535, "channels")
+    found += _range(settings, "rabbitmq_open_files_limit", 1024, 1 << 20, "descriptors")
+    found += _range(settings, "rabbitmq_start_timeout", 10, 3600, "seconds")
+    found += _range(settings, "rabbitmq_log_rotation_size", 0, 1 << 40, "bytes")
+    found += _range(settings, "rabbitmq_log_rotation_count", 0, 10000, "files")
+    found += _range(settings, "rabbitmq_mnesia_dump_log_write_threshold", 0, 1 << 31, "writes")
+    found += _range(settings, "rabbitmq_mnesia_dc_dump_limit", 0, 1 << 31, "")
+    watermark = settings["rabbitmq_memory_high_watermark"]
+    share = _number(watermark)
+    if not _AMOUNT.match(watermark) or share is not None:
+        if share is None:
+            found.append(f"rabbitmq_memory_high_watermark: '{watermark}' is neither a share nor an amount; write 0.4 or 2GB")
+        elif not 0 < share <= 1:
+            found.append(f"rabbitmq_memory_high_watermark: {watermark} is not a share of the memory between 0 and 1; write 0.4, or an amount with its unit such as 2GB")
+    disk = settings["rabbitmq_disk_free_limit"]
+    if not _AMOUNT.match(disk) and (_number(disk) or 0) <= 0:
+        found.append(f"rabbitmq_disk_free_limit: '{disk}' is neither an amount nor a multiple of the memory; write 2GB or 1.5")
+    return found
+
+
+def _name_refusals(settings: Settings) -> list[str]:
+    found = []
+    node = settings["rabbitmq_node_name"]
+    if node and not _NODE.match(node):
+        found.append(f"rabbitmq_node_name: '{node}' is not a node name; write it as name@host, or '' for rabbit@ and the host's short name")
+    version = settings["rabbitmq_version"]
+    if version and not _VERSION.match(version):
+        found.append(f"rabbitmq_version: '{version}' is not a version; write 3.10.8, its beginning 3.10, or '' for what the repository holds")
+    plugins = settings["rabbitmq_plugins"]
+    found += [f"rabbitmq_plugins: '{name}' is not a plugin's name; `rabbitmq-plugins list` prints them" for name in plugins if not _PLUGIN.match(str(name))]
+    found += [f"rabbitmq_plugins: '{name}' stands there twice; drop one" for name in sorted(set(plugins)) if plugins.count(name) > 1]
+    for name, target in settings["rabbitmq_hosts_entries"].items():
+        try:
+            ipaddress.ip_address(str(target))
+        except ValueError:
+            found.append(f"rabbitmq_hosts_entries.{name}: '{target}' is not an IP address; write name: address")
+    return found
+
+
+def _repository_refusals(settings: Settings) -> list[str]:
+    source, found = settings["rabbitmq_package_source"], []
+    if source == "custom" and not settings["rabbitmq_repository_uri"]:
+        found.append("rabbitmq_repository_uri: is empty; rabbitmq_package_source 'custom' needs the URI of your apt repository")
+    if source != "distribution" and not settings["rabbitmq_repository_key"]:
+        found.append(
+            "rabbitmq_repository_key: is empty; give the file on the controller that holds the repository's armoured signing key "
+            "(upstream's has the fingerprint 0A9AF2115F4687BD29803A206B73A36E6026DFCA)"
+        )
+    if source == "distribution" and settings["rabbitmq_repository_uri"]:
+        found.append("rabbitmq_repository_uri: is not used with rabbitmq_package_source 'distribution'; set the source to 'custom' or drop the URI")
+    return found
+
+
+def _owner(key: str) -> str | None:
+    parts = key.split(".")
+    return next((OWNED_KEYS[".".join(parts[:n])] for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in OWNED_KEYS), None)
+
+
+def _free_config_refusals(settings: Settings) -> list[str]:
+    found = []
+    classic = settings["rabbitmq_config_format"] == "classic"
+    if classic and settings["rabbitmq_config"]:
+        found.append("rabbitmq_config: holds keys of rabbitmq.conf, which format 'classic' does not write; put them in rabbitmq_advanced_config as Erlang settings")
+    for key, value in settings["rabbitmq_config"].items():
+        if not _KEY.match(str(key)):
+            found.append(f"rabbitmq_config: '{key}' is not a key of rabbitmq.conf; write it with dots, as in queue_master_locator or mqtt.listeners.tcp.default")
+        elif _owner(str(key)):
+            found.append(f"rabbitmq_config.{key}: is written by the role already; use {_owner(str(key))}")
+        if isinstance(value, (dict, list)) or value is None:
+            found.append(f"rabbitmq_config.{key}: {'null' if value is None else type(value).__name__} is not a value of rabbitmq.conf; give a string, a number or a boolean")
+        elif "\n" in str(value):
+            found.append(f"rabbitmq_config.{key}: a value of rabbitmq.conf is one line; use rabbitmq_advanced_config for this one")
+    for app, content in settings["rabbitmq_advanced_config"].items():
+        if not isinstance(content, dict):
+            found.append(f"rabbitmq_advanced_config.{app}: is {type(content).__name__}; give a mapping of the application's settings")
+            continue
+        try:
+            term(content, f"rabbitmq_advanced_config.{app}")
+        except TermError as error:
+            found.append(str(error))
+    return found
+
+
+def _unknown(settings: Settings, given: list[str]) -> list[str]:
+    found = []
+    for name in given:
+        if name not in settings:
+            near = difflib.get_close_matches(name, list(settings), n=1)
+            hint = f"did you mean {near[0]}?" if near else "the README lists those that exist"
+            found.append(f"{name}: is not a variable of the role rabbitmq, whose prefix it carries; {hint}")
+    return found
+
+
+def refusals(settings: Settings, given: list[str] | None = None) -> list[str]:
+    """Return everything that is wrong with the variables alone, one sentence each; an empty list when nothing is.
+
+    `given` names every variable that somebody set under the role's prefix.
+    """
+    found = _unknown(settings, given or []) + _secret_refusals(settings) + _name_refusals(settings)
+    found += _repository_refusals(settings) + _address_refusals(settings) + _port_refusals(settings)
+    return found + _limit_refusals(settings) + _free_config_refusals(settings)
+
+
+def _quantity(text: str, relative: str) -> Any:
+    """Return a limit as the Erlang configuration writes it: a share as a number or tagged pair, an amount as a string."""
+    return {"_tuple": [{"_atom": relative}, float(text)]} if _number(text) is not None and "." in text else text
+
+
+def _endpoint(address: str, port: int) -> Any:
+    return {"_tuple": [address, port]} if address else port
+
+
+def classic(settings: Settings, advanced: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings as the applications of a classic rabbitmq.config; `advanced` is laid over them."""
+    watermark = settings["rabbitmq_memory_high_watermark"]
+    log = {"level": {"_atom": settings["rabbitmq_log_level"]}}
+    if settings["rabbitmq_log_rotation_size"]:
+        log.update(size=settings["rabbitmq_log_rotation_size"], count=settings["rabbitmq_log_rotation_count"])
+    rabbit: dict[str, Any] = {
+        "tcp_listeners": [_endpoint(settings["rabbitmq_amqp_address"], settings["rabbitmq_amqp_port"])],
+        "loopback_users": [{"_binary": user} for user in settings["rabbitmq_loopback_users"]],
+        "vm_memory_high_watermark": float(watermark) if _number(watermark) is not None else {"_tuple": [{"_atom": "absolute"}, watermark]},
+        "disk_free_limit": _quantity(settings["rabbitmq_disk_free_limit"], "mem_relative"),
+        "heartbeat": settings["rabbitmq_heartbeat"],
+        "channel_max": settings["rabbitmq_channel_max"],
+        "log": {"file": log},
+    }
+    if settings["rabbitmq_default_queue_type"]:
+        rabbit["default_queue_type"] = {"_binary": settings["rabbitmq_default_queue_type"]}
+    found = {"rabbit": rabbit}
+    if "rabbitmq_management" in settings["rabbitmq_plugins"]:
+        tcp: dict[str, Any] = {"port": settings["rabbitmq_management_port"]}
+        if settings["rabbitmq_management_address"]:
+            tcp["ip"] = settings["rabbitmq_management_address"]
+        found["rabbitmq_management"] = {"tcp_config": tcp}
+    if "rabbitmq_stomp" in settings["rabbitmq_plugins"]:
+        found["rabbitmq_stomp"] = {"tcp_listeners": [_endpoint(settings["rabbitmq_stomp_address"], settings["rabbitmq_stomp_port"])]}
+    for app, values in advanced.items():
+        found[app] = {**found.get(app, {}), **values}
+    return found

@@ -1,0 +1,178 @@
+#!/usr/bin/python
+# Copyright: Brokerkit contributors
+# Apache License 2.0 (see LICENSE)
+"""Install a set of configuration files as one change."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: broker_files
+short_description: Install a set of configuration files as one change that can be taken back
+description:
+  - Compares every file of the set with the host, has a validator of the caller's judge the whole candidate set
+    in a private directory, and only then swaps the files that differ, each atomically.
+  - Keeps the files that the service last came up on until O(state=committed) says that it came up on the new ones;
+    O(state=rolled_back) puts them back.
+  - What has changed since then is remembered on the host, so that an interrupted run still owes its restart.
+options:
+  name:
+    description: Name of the set; its state is kept in C(/var/lib/brokerkit/NAME), readable by root only.
+    type: str
+    required: true
+  state:
+    description: V(present) installs O(files); V(committed) and V(rolled_back) end a change.
+    type: str
+    choices: [present, committed, rolled_back]
+    default: present
+  files:
+    description: The files, in the order in which they are swapped.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path: {description: Absolute path., type: path, required: true}
+      content: {description: Text of the file. Without this and O(files[].secret_content) the file is absent., type: str}
+      secret_content: {description: Text that is never shown: not in a diff and not in a log., type: str}
+      owner: {description: Owner's name., type: str, default: root}
+      group: {description: Group's name., type: str, default: root}
+      mode: {description: Permission bits as an octal string., type: str, default: '0644'}
+  keep:
+    description: Keep the last good files and remember what is pending; off for files that no service has to come up on.
+    type: bool
+    default: true
+  validator:
+    description:
+      - Text of a program that judges the candidate. It gets the directory that holds the whole set, each file at its own path below it,
+        then O(validator_arguments); anything but exit code 0 refuses the set, and what it printed is the message.
+      - Also runs in check mode, where it changes nothing.
+    type: str
+  validator_arguments:
+    description: Further arguments of the validator.
+    type: list
+    elements: str
+    default: []
+  timeout:
+    description: Seconds that the validator may take.
+    type: float
+    default: 60
+attributes:
+  check_mode: {support: full, description: Compares and validates, and changes nothing.}
+  diff_mode: {support: full, description: Secret contents are named, never shown.}
+author: Brokerkit contributors
+"""
+
+EXAMPLES = r"""
+- name: Write the configuration
+  broker_files:
+    name: rabbitmq
+    files:
+      - path: /etc/rabbitmq/rabbitmq.conf
+        content: "{{ lookup('ansible.builtin.template', 'etc/rabbitmq/rabbitmq.conf.j2') }}"
+        group: rabbitmq
+        mode: '0640'
+"""
+
+RETURN = r"""
+changed_files:
+  description: Paths whose content, owner, group or mode differs (present), or that were put back (rolled_back).
+  returned: always
+  type: list
+  elements: str
+pending:
+  description: What changed since the service last came up; path to the names of the keys that differ (C(.conf) files only).
+  returned: always
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.brokers.files import Change, FileSet, FileSetError, Wanted, compare, validate
+
+
+def _wanted(item: dict) -> Wanted:
+    secret = item["secret_content"] is not None
+    content = item["secret_content"] if secret else item["content"]
+    return Wanted(item["path"], content, item["owner"], item["group"], int(item["mode"], 8), secret)
+
+
+def _diff(change: Change) -> dict:
+    path = change.file.path
+    header = {"before_header": path, "after_header": path}
+    if not change.content:
+        return {**header, "before": "owner, group or mode differ\n", "after": f"owner, group, mode {change.file.mode:04o}\n"}
+    if change.file.secret:
+        was = "(no file)\n" if change.before is None else "(holds secrets: the old content is not shown)\n"
+        now = "(no file)\n" if change.file.content is None else "(holds secrets: the new content is not shown)\n"
+        return {**header, "before": was, "after": now}
+    return {**header, "before": change.before or "", "after": change.file.content or ""}
+
+
+def _present(module: AnsibleModule, files: FileSet) -> dict:
+    wanted = [_wanted(item) for item in module.params["files"]]
+    changes = compare(wanted)
+    if changes and module.params["validator"]:
+        validate(wanted, module.params["validator"], module.params["validator_arguments"], module.params["timeout"])
+    if changes and not module.check_mode:
+        files.swap(changes, keep=module.params["keep"])
+    pending = files.pending()
+    if module.check_mode:
+        pending.update({change.file.path: change.keys for change in changes if change.content})
+    return {
+        "changed": bool(changes),
+        "changed_files": [change.file.path for change in changes],
+        "diff": [_diff(change) for change in changes],
+        "pending": pending,
+    }
+
+
+def _end(module: AnsibleModule, files: FileSet) -> dict:
+    if module.check_mode:
+        return {"changed": bool(files.pending()), "changed_files": [], "pending": files.pending()}
+    if module.params["state"] == "committed":
+        # Bookkeeping of this module, not a change of the host: a second run must stay quiet.
+        files.commit()
+        return {"changed": False, "changed_files": [], "pending": {}}
+    restored = files.roll_back()
+    return {"changed": bool(restored), "changed_files": restored, "pending": {}}
+
+
+def main() -> None:
+    """Entry point that Ansible calls on the target."""
+    file = {
+        "path": {"type": "path", "required": True},
+        "content": {"type": "str"},
+        "secret_content": {"type": "str", "no_log": True},
+        "owner": {"type": "str", "default": "root"},
+        "group": {"type": "str", "default": "root"},
+        "mode": {"type": "str", "default": "0644"},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["present", "committed", "rolled_back"], "default": "present"},
+            "files": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": file,
+                "mutually_exclusive": [("content", "secret_content")],
+            },
+            "keep": {"type": "bool", "default": True},
+            "validator": {"type": "str"},
+            "validator_arguments": {"type": "list", "elements": "str", "default": []},
+            "timeout": {"type": "float", "default": 60},
+        },
+        supports_check_mode=True,
+    )
+    files = FileSet(module.params["name"])
+    try:
+        result = _present(module, files) if module.params["state"] == "present" else _end(module, files)
+    except FileSetError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg=f"{error.filename or module.params['name']}: {error.strerror}; nothing after it was written")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

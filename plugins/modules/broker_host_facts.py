@@ -1,0 +1,127 @@
+#!/usr/bin/python
+# Copyright: Brokerkit contributors
+# Apache License 2.0 (see LICENSE)
+"""One read of a host, before a broker is put on it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: broker_host_facts
+short_description: Read in one call what has to be known of a host before a broker is put on it
+description:
+  - Operating system, installed packages, TCP listeners with the process that holds each, what names resolve to, the state of a unit,
+    and what an installation would install. Nothing is changed and nothing is judged here.
+options:
+  packages:
+    description: Packages whose installed versions are wanted.
+    type: list
+    elements: str
+    default: []
+  resolve:
+    description: Names to look up with the host's own resolver; the host's short name is always looked up.
+    type: list
+    elements: str
+    default: []
+  files:
+    description: Paths whose existence is wanted; wildcards are expanded.
+    type: list
+    elements: path
+    default: []
+  unit:
+    description: systemd unit whose state is wanted.
+    type: str
+  simulate:
+    description: Package specifications, as apt-get install takes them, whose installation is to be simulated.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode: {support: full, description: It only reads.}
+  diff_mode: {support: none, description: It only reads.}
+author: Brokerkit contributors
+"""
+
+EXAMPLES = r"""
+- name: Read the host
+  broker_host_facts:
+    packages: [rabbitmq-server, erlang-base]
+    unit: rabbitmq-server.service
+  register: host
+"""
+
+RETURN = r"""
+os: {description: Fields of os-release., returned: always, type: dict}
+hostname: {description: Short name of the host., returned: always, type: str}
+uid: {description: Numeric user that the module ran as; 0 is root., returned: always, type: int}
+memory_bytes: {description: Physical memory., returned: always, type: int}
+packages: {description: Installed packages and their versions., returned: always, type: dict}
+listeners: {description: 'TCP listeners: address, port, pid, process.', returned: always, type: list, elements: dict}
+addresses: {description: Names and what they resolve to., returned: always, type: dict}
+hosts_block: {description: Whether /etc/hosts holds names that Brokerkit pinned., returned: always, type: bool}
+dpkg_interrupted: {description: Whether an installation was cut off half-way., returned: always, type: bool}
+files: {description: Those of O(files) that exist., returned: always, type: list, elements: str}
+unit: {description: 'load_state, active_state, unit_file_state, main_pid.', returned: when asked for, type: dict}
+plan: {description: 'packages: what would be installed; error: why nothing can be, or null.', returned: when asked for, type: dict}
+"""
+
+import glob
+import os
+import socket
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.brokers import hostfacts
+from ansible.module_utils.brokers.files import read
+
+
+def _os_release() -> dict:
+    for path in ("/etc/os-release", "/usr/lib/os-release"):
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as handle:
+                return hostfacts.os_release(handle.read())
+    return {}
+
+
+def main() -> None:
+    """Entry point that Ansible calls on the target."""
+    names = {"type": "list", "elements": "str", "default": []}
+    module = AnsibleModule(
+        argument_spec={
+            "packages": dict(names),
+            "resolve": dict(names),
+            "files": {"type": "list", "elements": "path", "default": []},
+            "unit": {"type": "str"},
+            "simulate": dict(names),
+        },
+        supports_check_mode=True,
+    )
+    wanted = module.params
+    hostname = socket.gethostname().split(".")[0]
+    result = {
+        "os": _os_release(),
+        "hostname": hostname,
+        "uid": os.geteuid(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "listeners": hostfacts.listeners(),
+        "addresses": {name: hostfacts.resolve(name) for name in {hostname, *wanted["resolve"]}},
+        "files": sorted(found for path in wanted["files"] for found in glob.glob(path)),
+        "hosts_block": hostfacts.HOSTS_MARK in (read("/etc/hosts") or ""),
+        "dpkg_interrupted": bool(glob.glob("/var/lib/dpkg/updates/[0-9]*")),
+        "packages": {},
+    }
+    try:
+        result["packages"] = hostfacts.packages(wanted["packages"])
+        if wanted["unit"]:
+            result["unit"] = hostfacts.unit(wanted["unit"])
+        if wanted["simulate"]:
+            result["plan"] = hostfacts.simulate(wanted["simulate"])
+    except FileNotFoundError as error:
+        module.fail_json(
+            msg=f"'{error.filename}' is missing: brokers are put on Debian-family hosts that run systemd; "
+            f"this one is {result['os'].get('PRETTY_NAME', 'of an unknown kind')}. Take it out of the inventory group."
+        )
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()
