@@ -15,6 +15,8 @@ main([Stage]) ->
                          terms(filename:join(Etc, "advanced.config")),
                          terms(filename:join(Etc, "enabled_plugins")),
                          plugins(filename:join(Etc, "enabled_plugins"))]),
+    [io:format("The broker's own parser refuses the new configuration, and nothing was changed. Correct what it names in "
+               "rabbitmq_config, rabbitmq_advanced_config or rabbitmq_plugins:~n") || Said =/= []],
     [io:format("~ts~n", [Line]) || Line <- Said],
     halt(case Said of [] -> 0; _ -> 1 end).
 
@@ -83,5 +85,7 @@ plugins(File) ->
 
 %% Cuttlefish logs through lager or logger while it works; the objections come back as values.
 silence() ->
-    catch logger:set_primary_config(level, none),
-    catch application:set_env(lager, handlers, []).
+    _ = application:set_env(lager, handlers, []),
+    try logger:set_primary_config(level, none) of _ -> ok
+    catch error:undef -> ok
+    end.
