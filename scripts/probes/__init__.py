@@ -1,0 +1,15 @@
+"""Probes: small proofs that a broker carries messages, and says no where it should.
+
+model        what a probe sees and what it returns
+registry     the list of probes and the choice among them
+endpoints    which brokers to probe: artifacts/endpoints.json, or URLs given directly
+classify     what speaks on a port, told from its first bytes
+diagnosis    a failed connection in one sentence, with a remedy
+amqp*        probes over AMQP 0-9-1 (pika)
+stomp*       probes over STOMP (stomp.py)
+management*  probes over RabbitMQ's management API
+negative     what has to be refused
+durability   the pair of probes around a restart of the broker
+runner       every probe in a thread of its own, bounded by its deadline
+report*      a table, JSON, JUnit, Prometheus, Nagios
+"""

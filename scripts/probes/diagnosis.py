@@ -1,0 +1,325 @@
+"""A connection that did not come about, in sentences: what came back, what it means, what to do."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from probes.classify import Port, Speaks, classify, connects
+from probes.model import Broker, Endpoint, Failed, Unreachable
+
+# Looking at a port again may take this long in the worst case (a silent listener, and a survey of the host).
+DIAGNOSIS_SECONDS = 9.0
+_CONNECT_SECONDS = 2.0
+_SURVEY_CONNECT_SECONDS = 1.0
+
+# Where brokers listen by default: RabbitMQ's networking guide, ActiveMQ's activemq.xml.
+WELL_KNOWN_PORTS = (5672, 5671, 61613, 61614, 61616, 1883, 15672, 8080, 8161)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a client expects on a port, where that usually is, and how it is switched on."""
+
+    speaks: Speaks
+    words: str
+    usual_port: int
+    enable: str
+
+
+WANTED = {
+    "amqp": Wanted(
+        Speaks.AMQP_0_9_1,
+        "AMQP 0-9-1",
+        5672,
+        "declare the listener in rabbitmq_listeners and run the converge again",
+    ),
+    "stomp": Wanted(
+        Speaks.STOMP,
+        "STOMP",
+        61613,
+        "enable STOMP (RabbitMQ: the plugin rabbitmq_stomp in rabbitmq_plugins; ActiveMQ: a stomp "
+        "transportConnector) and run the converge again",
+    ),
+    "management": Wanted(
+        Speaks.HTTP,
+        "the management API over HTTP",
+        15672,
+        "enable the plugin rabbitmq_management in rabbitmq_plugins, on an address that this machine reaches, "
+        "and run the converge again",
+    ),
+}
+
+
+class PortBook:
+    """Ports that were looked at in this run: each once, however many probes fail on it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: dict[tuple[str, object], _Once] = {}
+
+    def port(self, host: str, port: int) -> Port:
+        """Return what speaks on host:port."""
+        found = self._once(host, port, lambda: [classify(host, port, _CONNECT_SECONDS)])
+        return found[0]
+
+    def survey(self, host: str) -> list[Port]:
+        """Return the well-known broker ports on which `host` listens, with what they speak."""
+        return self._once(host, "survey", lambda: _survey(host))
+
+    def _once(self, host: str, what: object, look: Callable[[], list[Port]]) -> list[Port]:
+        with self._lock:
+            entry = self._entries.setdefault((host, what), _Once())
+        with entry.lock:
+            if entry.found is None:
+                entry.found = look()
+            return entry.found
+
+
+class _Once:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.found: list[Port] | None = None
+
+
+_BOOK = PortBook()
+
+
+def _survey(host: str) -> list[Port]:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(len(WELL_KNOWN_PORTS)) as pool:
+        reached = pool.map(lambda number: connects(host, number, _SURVEY_CONNECT_SECONDS), WELL_KNOWN_PORTS)
+        open_ports = [port.number for port in reached if port.speaks.listens]
+        return list(pool.map(lambda number: classify(host, number, _SURVEY_CONNECT_SECONDS), open_ports))
+
+
+def no_connection(protocol: str, endpoint: Endpoint, client_words: str) -> Unreachable:
+    """Explain why a client found no `protocol` on `endpoint`; `client_words` is all that its library said."""
+    found = _BOOK.port(endpoint.host, endpoint.port)
+    others = [] if found.speaks is Speaks.UNRESOLVED else _BOOK.survey(endpoint.host)
+    return explain(protocol, endpoint, client_words, found, others, in_container())
+
+
+def explain(
+    protocol: str, endpoint: Endpoint, client_words: str, found: Port, others: Iterable[Port], container: bool
+) -> Unreachable:
+    """Put into sentences what was `found` on `endpoint`, and on the `others` of the host. Pure."""
+    wanted = WANTED[protocol]
+    there = [port for port in others if port.number != endpoint.port]
+    match found.speaks:
+        case Speaks.UNRESOLVED:
+            return Unreachable(
+                f"{endpoint.host}: {found.words}.",
+                f"The name {endpoint.host} does not resolve on this machine.",
+                "Correct the name in the inventory, or add it to DNS or /etc/hosts here.",
+            )
+        case Speaks.REFUSED:
+            return _refused(wanted, endpoint, there, container)
+        case Speaks.FILTERED | Speaks.UNREACHABLE:
+            return _no_answer(endpoint, found, there)
+        case Speaks.SILENT:
+            return Unreachable(
+                f"{endpoint} accepts connections and says nothing.",
+                f"What listens there is not {wanted.words}, or it is overloaded or still "
+                f"starting.{_found(there)}",
+                f"Look up which process listens there (`ss -ltnp`), read its log; {_usual(wanted, there)}.",
+            )
+        case Speaks.CLOSES:
+            return Unreachable(
+                f"{endpoint} accepts connections and closes them at once ({client_words}).",
+                "A broker that starts or has no connections left does that, and a proxy in front of none.",
+                "Read the broker's log for this moment, and try again when it says that it has started.",
+            )
+        case wanted.speaks:
+            return Unreachable(
+                f"{endpoint} speaks {wanted.words}, and the connection still broke: {client_words}.",
+                "The broker answers on this port and ended this connection.",
+                "Read the broker's log for this moment; a limit on connections or a restart shows there.",
+            )
+    return Unreachable(
+        f"{endpoint} answered {found.words or client_words}.",
+        f"{endpoint.port} speaks {found.speaks}, not {wanted.words}; {_usual(wanted, there)}.",
+        _correct_port(wanted, found, there),
+    )
+
+
+def _refused(wanted: Wanted, endpoint: Endpoint, there: list[Port], container: bool) -> Unreachable:
+    came_back = f"{endpoint} refused the connection."
+    if endpoint.host == "0.0.0.0":  # noqa: S104 - compared, not bound
+        advice = "0.0.0.0 is an address to listen on, not one to connect to"
+    elif container and is_loopback(endpoint.host):
+        advice = f"{endpoint.host} is this container itself, not the machine it runs on"
+    else:
+        advice = ""
+    if advice:
+        inside = " from inside a container" if container else ""
+        return Unreachable(
+            came_back,
+            f"Nothing listens on {endpoint}{inside}: {advice}.",
+            "Give the broker's own address, or run the container in the host's network (--network host).",
+        )
+    if not there:
+        return Unreachable(
+            came_back,
+            f"Nothing listens on {endpoint}, nor on any other port of brokers: none runs there.",
+            "Start it (`systemctl status rabbitmq-server` says why it is down), or correct the host.",
+        )
+    if any(port.speaks is wanted.speaks for port in there):
+        return Unreachable(
+            came_back,
+            f"Nothing listens on {endpoint}; {_usual(wanted, there)}.",
+            f"Correct the port, or {wanted.enable}.",
+        )
+    return Unreachable(
+        came_back,
+        f"Nothing listens on {endpoint}, {wanted.words} is not enabled.{_found(there)}",
+        f"{wanted.enable[0].upper()}{wanted.enable[1:]}.",
+    )
+
+
+def _no_answer(endpoint: Endpoint, found: Port, there: list[Port]) -> Unreachable:
+    came_back = f"No connection to {endpoint}: {found.words}."
+    if there:
+        return Unreachable(
+            came_back,
+            f"The host is up, and packets to {endpoint} are dropped or rejected on the way.{_found(there)}",
+            f"Open port {endpoint.port} in the firewalls between this machine and the host.",
+        )
+    return Unreachable(
+        came_back,
+        f"The host {endpoint.host} is down, or a firewall between here and there drops packets.",
+        f"Check that the host runs and that this machine has a route to it (`ping {endpoint.host}`).",
+    )
+
+
+def _found(there: list[Port]) -> str:
+    if not there:
+        return ""
+    return " The host does listen on " + ", ".join(f"{port.number} ({_spoken(port)})" for port in there) + "."
+
+
+def _spoken(port: Port) -> str:
+    return "unknown" if port.speaks in (Speaks.SILENT, Speaks.CLOSES, Speaks.UNKNOWN) else str(port.speaks)
+
+
+def _usual(wanted: Wanted, there: list[Port]) -> str:
+    seen = [port.number for port in there if port.speaks is wanted.speaks]
+    if seen:
+        return f"{wanted.words} is on {' and '.join(map(str, seen))} there"
+    return f"{wanted.words} is usually on {wanted.usual_port}"
+
+
+def _correct_port(wanted: Wanted, found: Port, there: list[Port]) -> str:
+    if found.speaks is Speaks.TLS:
+        return "Connect to the listener without TLS (the prober does not speak TLS yet), or correct the port."
+    if found.speaks is Speaks.AMQP_1_0:
+        return "This broker speaks AMQP 1.0 only (ActiveMQ does), pika cannot talk to it: use STOMP."
+    if any(port.speaks is wanted.speaks for port in there):
+        return "Correct the port."
+    return f"Correct the port; if no port is the right one, {wanted.enable}."
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is a name or an address of this very machine (or container)."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def in_container(root: Path = Path("/")) -> bool:
+    """Whether this process runs in a container: the marks that docker, podman and systemd-nspawn leave."""
+    if (root / ".dockerenv").exists() or (root / "run/.containerenv").exists():
+        return True
+    return "container" in os.environ
+
+
+def vhost_refused(broker: Broker, vhost: str, said: str) -> Failed:
+    """Explain why the broker closed a connection when it was to open `vhost`.
+
+    The words are rabbit_reader's and rabbit_access_control's, the same from 3.8 to 4.3.
+    """
+    if "not found" in said:
+        return vhost_missing(broker, vhost, said)
+    if "limit" in said:
+        return Failed(
+            said,
+            f"A limit on connections is reached for the vhost {vhost} or the user {broker.user}.",
+            "Find out who holds them (`rabbitmqctl list_connections user vhost peer_host`), or raise "
+            "the limit.",
+        )
+    if "refused for user" in said:
+        return vhost_forbidden(broker, vhost, said)
+    if "down" in said:
+        return Failed(
+            said,
+            f"The vhost {vhost} exists and is not running.",
+            f"`rabbitmqctl restart_vhost -p {vhost}`; the broker's log says why it stopped.",
+        )
+    return Failed(
+        said,
+        f"The broker did not open the vhost {vhost} for the user {broker.user}.",
+        "Read the broker's log for this moment.",
+    )
+
+
+def vhost_missing(broker: Broker, vhost: str, said: str) -> Failed:
+    """Explain that there is no such vhost."""
+    return Failed(
+        said,
+        f"The vhost {vhost} does not exist on {broker.name}.",
+        f"Declare it in rabbitmq_topology_vhosts (by hand: `rabbitmqctl add_vhost {vhost}`), or "
+        "correct the name.",
+    )
+
+
+def vhost_forbidden(broker: Broker, vhost: str, said: str) -> Failed:
+    """Explain that the user has no permission on the vhost."""
+    return Failed(
+        said,
+        f"The user {broker.user} has no permission on the vhost {vhost} (some clients only say "
+        '"Connection reset by peer").',
+        "Declare the permission in rabbitmq_topology_users "
+        f"(by hand: `rabbitmqctl set_permissions -p {vhost} {broker.user} '.*' '.*' '.*'`).",
+    )
+
+
+def lacks_permission(broker: Broker, said: str) -> Failed:
+    """Explain a refusal inside an open vhost: configure, write or read is missing for an object."""
+    return Failed(
+        said,
+        f"The user {broker.user} lacks a permission that the probe needs in the vhost {broker.vhost}.",
+        "Give it configure, write and read there in rabbitmq_topology_users "
+        f"(by hand: `rabbitmqctl set_permissions -p {broker.vhost} {broker.user} '.*' '.*' '.*'`).",
+    )
+
+
+def login_refused(broker: Broker, words: str, only_local: bool | None) -> Failed:
+    """Explain a refused login.
+
+    `only_local` is what another protocol told, None when none did: over AMQP the refusal of a loopback user
+    and of
+    a wrong password are the same words.
+    """
+    said = f"{broker.name} refused the login of {broker.user}: {words}"
+    if only_local:
+        return Failed(
+            said,
+            f"{broker.user} is a loopback user: it can log in from the broker's own host only.",
+            "Use a user of your own, or take the name out of rabbitmq_loopback_users.",
+        )
+    unsure = (
+        ""
+        if only_local is False
+        else ", or it is a loopback user, who can log in from the broker's own host only"
+    )
+    return Failed(
+        said,
+        f"The password is wrong, or there is no user {broker.user}{unsure}.",
+        "Compare the password with the vault and run the converge again; the broker's log names the reason.",
+    )

@@ -1,0 +1,271 @@
+"""Which brokers to probe: an endpoints file that a converge left, or URLs given directly.
+
+Everything is refused at the door with one sentence that names the place and the remedy. The checks are
+written out here because loading jsonschema takes 0.2 s, a tenth of what a whole run may take, and its
+sentences
+do not say what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import unquote, urlsplit
+
+from probes.model import Broker, Endpoint, ExitCode, Listener, Refusal
+
+SCHEMA = 1
+KINDS = ("rabbitmq",)
+PROTOCOLS = ("amqp", "stomp", "management")
+PASSWORD_VARIABLE = "BROKERKIT_PASSWORD"  # noqa: S105 - the name of a variable
+_AGAIN = "run the converge (`ansible-playbook site.yml`) again, it writes a new one"
+_SCHEMES = {
+    "amqp": ("amqp", 5672),
+    "stomp": ("stomp", 61613),
+    "management": ("http", 15672),
+}
+
+
+def read_secret_file(path: Path, what: str, remedy: str) -> str:
+    """Return the text of a file that holds secrets.
+
+    Raises Refusal when it is missing, unreadable, not text, or open to others than its owner.
+    """
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise Refusal(ExitCode.DATA, f"The {what} {path} is not a file: {remedy}.")
+        if mode & 0o077:
+            raise Refusal(
+                ExitCode.PERMISSION,
+                f"The {what} {path} holds passwords and others can read or change it (mode "
+                f"{stat.S_IMODE(mode):04o}): `chmod 600 {path}`, and change the passwords if others "
+                "use this machine.",
+            )
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise Refusal(ExitCode.NO_INPUT, f"The {what} {path} does not exist: {remedy}.") from None
+    except UnicodeDecodeError:
+        raise Refusal(ExitCode.DATA, f"The {what} {path} is not UTF-8 text: {remedy}.") from None
+    except OSError as error:
+        raise Refusal(
+            ExitCode.NO_INPUT, f"The {what} {path} cannot be read ({error.strerror}): {remedy}."
+        ) from None
+
+
+def load(path: Path) -> list[Broker]:
+    """Return the brokers of the endpoints file `path`.
+
+    Raises Refusal for a file that is missing, open to others, truncated, of another schema, or that holds
+    anything else than the template renders.
+    """
+    remedy = "run `ansible-playbook site.yml`, which writes it, or give --amqp, --stomp or --management"
+    text = read_secret_file(path, "endpoints file", remedy)
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise Refusal(
+            ExitCode.DATA, f"The endpoints file {path} is not complete JSON ({error}): {_AGAIN}."
+        ) from None
+    return _Reader(path).brokers(document)
+
+
+class _Reader:
+    """Reads the decoded document; `where` in its refusals is the path inside it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def refuse(self, where: str, problem: str) -> NoReturn:
+        raise Refusal(ExitCode.DATA, f"The endpoints file {self._path}: {where} {problem}; {_AGAIN}.")
+
+    def brokers(self, document: Any) -> list[Broker]:
+        if not isinstance(document, dict):
+            self.refuse("the document", "is not an object")
+        schema = document.get("schema")
+        if schema != SCHEMA or isinstance(schema, bool):
+            self.refuse("schema", f"is {json.dumps(schema)}, this prober reads {SCHEMA}")
+        self.only_keys(document, "the document", ("schema", "brokers"))
+        entries = document.get("brokers")
+        if not isinstance(entries, list) or not entries:
+            self.refuse("brokers", "is not a list with at least one broker")
+        brokers = [self.broker(entry, f"brokers[{index}]") for index, entry in enumerate(entries)]
+        names = [broker.name for broker in brokers]
+        for name in names:
+            if names.count(name) > 1:
+                self.refuse("brokers", f"names {json.dumps(name)} twice")
+        return brokers
+
+    def broker(self, entry: Any, where: str) -> Broker:
+        if not isinstance(entry, dict):
+            self.refuse(where, "is not an object")
+        known = ("name", "kind", "version", "host", "vhost", "denied_vhost", "user", "password", "listeners")
+        self.only_keys(entry, where, (*known, *PROTOCOLS))
+        host = self.text(entry, where, "host")
+        kind = self.text(entry, where, "kind")
+        if kind not in KINDS:
+            self.refuse(f"{where}.kind", f"is {json.dumps(kind)}, known are {', '.join(KINDS)}")
+        endpoints = {
+            protocol: Endpoint(host, port)
+            for protocol in PROTOCOLS
+            if (port := self.endpoint(entry.get(protocol), f"{where}.{protocol}")) is not None
+        }
+        if not endpoints:
+            self.refuse(where, f"has none of {', '.join(PROTOCOLS)}: nothing could be probed")
+        return Broker(
+            name=self.text(entry, where, "name"),
+            kind=kind,
+            host=host,
+            user=self.text(entry, where, "user"),
+            password=self.text(entry, where, "password"),
+            vhost=self.text(entry, where, "vhost"),
+            denied_vhost=self.text_or_none(entry, where, "denied_vhost"),
+            version=self.text_or_none(entry, where, "version"),
+            endpoints=endpoints,
+            listeners=self.listeners(entry.get("listeners"), f"{where}.listeners"),
+        )
+
+    def only_keys(self, entry: dict[str, Any], where: str, known: tuple[str, ...]) -> None:
+        unknown = sorted(set(entry) - set(known))
+        if unknown:
+            self.refuse(where, f"has the unknown key {json.dumps(unknown[0])}")
+
+    def text(self, entry: dict[str, Any], where: str, key: str) -> str:
+        value = entry.get(key)
+        if not isinstance(value, str) or not value:
+            self.refuse(f"{where}.{key}", "is missing or empty" if not value else "is not a text")
+        return value
+
+    def text_or_none(self, entry: dict[str, Any], where: str, key: str) -> str | None:
+        return None if entry.get(key) is None else self.text(entry, where, key)
+
+    def endpoint(self, value: Any, where: str) -> int | None:
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            self.refuse(where, "is neither null nor an object with port and tls")
+        self.only_keys(value, where, ("port", "tls"))
+        if value.get("tls", False) is not False:
+            self.refuse(f"{where}.tls", "is not false, and this prober does not speak TLS yet")
+        return self.port(value, where)
+
+    def port(self, value: dict[str, Any], where: str) -> int:
+        port = value.get("port")
+        if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
+            self.refuse(f"{where}.port", f"is {json.dumps(port)}, not a port from 1 to 65535")
+        return port
+
+    def listeners(self, value: Any, where: str) -> tuple[Listener, ...] | None:
+        if value is None:
+            return None
+        if not isinstance(value, list):
+            self.refuse(where, "is not a list")
+        return tuple(self.listener(entry, f"{where}[{index}]") for index, entry in enumerate(value))
+
+    def listener(self, entry: Any, where: str) -> Listener:
+        if not isinstance(entry, dict):
+            self.refuse(where, "is not an object")
+        self.only_keys(entry, where, ("protocol", "port", "address"))
+        protocol = self.text(entry, where, "protocol")
+        return Listener(protocol, self.port(entry, where), self.text_or_none(entry, where, "address"))
+
+
+def direct(
+    urls: Mapping[str, str], env: Mapping[str, str], password_file: Path | None, denied_vhost: str | None
+) -> Broker:
+    """Return one broker from URLs such as amqp://user@host:5672/vhost, by protocol.
+
+    The password comes from `password_file`, else from the environment. Raises Refusal for a URL that cannot
+    be
+    used, for one that holds a password (every user of the machine can read a process's arguments), for URLs
+    that
+    disagree on the user or the vhost, and when there is no password.
+    """
+    users: set[str] = set()
+    vhosts: set[str] = set()
+    endpoints: dict[str, Endpoint] = {}
+    for protocol, url in urls.items():
+        endpoint, user, vhost = parse_url(protocol, url)
+        endpoints[protocol] = endpoint
+        users.update([user] if user else [])
+        vhosts.update([vhost] if vhost else [])
+    if len(users) != 1:
+        problem = (
+            "the URLs name no user"
+            if not users
+            else f"the URLs name several users ({', '.join(sorted(users))})"
+        )
+        raise Refusal(ExitCode.USAGE, f"{problem}: give one, as in amqp://USER@host:5672/vhost.")
+    if len(vhosts) > 1:
+        raise Refusal(
+            ExitCode.USAGE, f"The URLs name several vhosts ({', '.join(sorted(vhosts))}): give one."
+        )
+    host = next(iter(endpoints.values())).host
+    return Broker(
+        name=host,
+        kind="rabbitmq",
+        host=host,
+        user=users.pop(),
+        password=_password(env, password_file),
+        vhost=vhosts.pop() if vhosts else "/",
+        denied_vhost=denied_vhost,
+        endpoints=endpoints,
+    )
+
+
+def _password(env: Mapping[str, str], password_file: Path | None) -> str:
+    if password_file is not None:
+        text = read_secret_file(password_file, "password file", "write the password into it, mode 0600")
+        password = text.rstrip("\r\n")
+        source = f"The password file {password_file}"
+    else:
+        password = env.get(PASSWORD_VARIABLE, "")
+        source = f"The environment variable {PASSWORD_VARIABLE}"
+    if not password or "\n" in password or "\0" in password:
+        state = "is empty or not set" if not password else "holds more than one line"
+        raise Refusal(
+            ExitCode.USAGE,
+            f"{source} {state}: give the password with --password-file FILE (mode 0600) or in "
+            f"{PASSWORD_VARIABLE}.",
+        )
+    return password
+
+
+def parse_url(protocol: str, url: str) -> tuple[Endpoint, str, str]:
+    """Return (endpoint, user, vhost) of `url`; user and vhost are empty where the URL has none.
+
+    An absent or empty path is no vhost, which callers take for "/"; a vhost's slashes are written %2F.
+    Raises Refusal; the sentence never repeats the URL, it may hold a password.
+    """
+    option = f"--{protocol}"
+    scheme, default_port = _SCHEMES[protocol]
+    example = f"{option} {scheme}://USER@HOST:{default_port}" + ("" if protocol == "management" else "/VHOST")
+    try:
+        parts = urlsplit(url)
+        port = default_port if parts.port is None else parts.port
+    except ValueError as error:
+        raise Refusal(ExitCode.USAGE, f"{option}: {error}; give it as {example}.") from None
+    if parts.password is not None:
+        raise Refusal(
+            ExitCode.USAGE,
+            f"{option}: the URL holds a password, and every user of this machine can read a process's "
+            "arguments; "
+            f"take it out, and give it with --password-file FILE (mode 0600) or in {PASSWORD_VARIABLE}.",
+        )
+    if parts.scheme != scheme:
+        reason = (
+            "TLS is not supported yet"
+            if parts.scheme in ("amqps", "stomps", "https")
+            else "it is of another scheme"
+        )
+        raise Refusal(ExitCode.USAGE, f"{option}: {reason}; give it as {example}.")
+    path = unquote(parts.path.removeprefix("/"))
+    surplus = parts.query or parts.fragment or (path if protocol == "management" else "")
+    if not parts.hostname or port == 0 or surplus or "/" in parts.path.removeprefix("/"):
+        raise Refusal(
+            ExitCode.USAGE, f"{option}: the URL is not of the form {example} (a slash in a vhost is %2F)."
+        )
+    return Endpoint(parts.hostname, port), unquote(parts.username or ""), path

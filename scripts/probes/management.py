@@ -1,0 +1,222 @@
+"""Probes of RabbitMQ's management API: what operators read there is true, and shows no trouble."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from typing import Any
+
+from probes import management_client as api
+from probes.amqp_client import session
+from probes.model import Context, Failed, Listener, NotApplicable
+from probes.registry import probe
+
+# Names that the broker reports beside the ones that an inventory uses.
+_PROTOCOL_NAMES = {"management": "http", "amqps": "amqp/ssl", "stomps": "stomp/ssl"}
+# Erlang's own listener between nodes: not for clients, and only compared where it is declared.
+_NOT_FOR_CLIENTS = {"clustering"}
+
+
+@probe(
+    "management.connect",
+    needs=["management"],
+    notes=["2.2", "2.5"],
+    proves="The management API answers, and the user may read it.",
+)
+def connect(context: Context) -> str:
+    overview = api.get(context, "/api/overview")
+    return f"RabbitMQ {overview.get('rabbitmq_version')} on {overview.get('node')}"
+
+
+@probe(
+    "management.depth",
+    needs=["management", "amqp"],
+    notes=["4.1", "4.2"],
+    proves="The waiting and the unacknowledged messages of a queue are read back from the management API.",
+)
+def depth(context: Context) -> str:
+    with session(context) as opened:
+        queue = opened.private_queue("q")
+        for number in range(3):
+            opened.publish("", queue, str(number))
+        opened.take(queue)
+        while True:
+            shown = _totals(context, queue)
+            if shown == (2, 1):
+                return "2 ready and 1 unacknowledged, as sent"
+            context.deadline.step = f"waiting for the API to show 2 ready, 1 unacknowledged; it shows {shown}"
+            opened.connection.sleep(min(0.1, context.deadline.left()))
+
+
+def _totals(context: Context, queue: str) -> tuple[object, object]:
+    """Return (ready, unacknowledged) of a queue as they are now.
+
+    The API's usual numbers are up to 5 s old (collect_statistics_interval); with these two parameters the
+    broker reads them from the queues (seen on 3.8, 3.10, 4.0 and 4.3; the page of a single queue ignores
+    them on 3.x).
+    """
+    live = "disable_stats=true&enable_queue_totals=true"
+    vhost, name = api.segment(context.broker.vhost), api.segment(queue)
+    page = api.get(context, f"/api/queues/{vhost}?page=1&page_size=10&name={name}&{live}")
+    for entry in page["items"]:
+        if entry["name"] == queue:
+            return entry.get("messages_ready"), entry.get("messages_unacknowledged")
+    return None, None
+
+
+@probe(
+    "management.alarms",
+    needs=["management"],
+    notes=["4.2"],
+    proves="No memory or disk alarm is set: they stop every publisher.",
+)
+def alarms(context: Context) -> str:
+    nodes = api.get(context, "/api/nodes")
+    down = [node["name"] for node in nodes if not node.get("running")]
+    if down:
+        raise Failed(
+            f"Not running: {', '.join(down)}.",
+            "A node of the cluster is down; its queues may be without a leader.",
+            "Start it (`systemctl status rabbitmq-server` on that host and its log say why it is down).",
+        )
+    set_alarms = sorted(_alarms(context, nodes))
+    if set_alarms:
+        raise Failed(
+            f"Alarms are set: {'; '.join(set_alarms)}.",
+            "The broker blocks every connection that publishes until the alarm clears.",
+            "Let consumers catch up, free disk space, or raise the threshold of that resource.",
+        )
+    return "; ".join(map(_room, nodes))
+
+
+def _alarms(context: Context, nodes: Iterable[dict[str, Any]]) -> set[str]:
+    """Return the alarms as the health check names them, else (before 3.8.10) as each node last reported
+    them."""
+    answer = api.request(context, "GET", "/api/health/checks/alarms")
+    rooms = {str(node["name"]): _room(node) for node in nodes}
+    if answer.status in (200, 503):
+        listed = (answer.body or {}).get("alarms", [])
+        return {f"{alarm['resource']} ({rooms.get(alarm['node'], alarm['node'])})" for alarm in listed}
+    return {
+        f"{resource} ({rooms[node['name']]})"
+        for node in nodes
+        for resource, key in (("memory", "mem_alarm"), ("disk", "disk_free_alarm"))
+        if node.get(key)
+    }
+
+
+def _room(node: dict[str, Any]) -> str:
+    def mega(key: str) -> str:
+        value = node.get(key)
+        return f"{value / 1e6:.0f}" if isinstance(value, int | float) else "?"
+
+    return (
+        f"{node['name']}: memory {mega('mem_used')} of {mega('mem_limit')} MB, "
+        f"disk {mega('disk_free')} MB free, limit {mega('disk_free_limit')}"
+    )
+
+
+@probe(
+    "management.unacked",
+    needs=["management"],
+    notes=["4.2"],
+    proves="No queue's consumers sit on piles of unacknowledged messages, which fill the memory.",
+)
+def unacked(context: Context) -> str:
+    limit = context.settings.max_unacked
+    total = (api.get(context, "/api/overview").get("queue_totals") or {}).get("messages_unacknowledged", 0)
+    if total > limit:  # only then it is worth the broker's work to sort its queues
+        columns = "vhost,name,messages_unacknowledged,consumers"
+        order = "sort=messages_unacknowledged&sort_reverse=true"
+        page = api.get(context, f"/api/queues?page=1&page_size=20&{order}&columns={columns}")
+        for queue in page["items"]:
+            _check_pile(queue, limit)
+    return f"{total} unacknowledged in all queues"
+
+
+def _check_pile(queue: dict[str, Any], limit: int) -> None:
+    """Raise Failed when the consumers of a queue hold more than `limit` messages each, on average."""
+    pile, consumers = queue.get("messages_unacknowledged", 0), queue.get("consumers", 0)
+    if pile > limit * max(1, consumers):
+        raise Failed(
+            f"The queue {queue['name']} in vhost {queue['vhost']} has {pile} unacknowledged messages and "
+            f"{consumers} consumers.",
+            f"A consumer there takes messages and never acknowledges them: more than {limit} in hand, "
+            "and growing.",
+            "Let it acknowledge each finished message and set a prefetch; --max-unacked moves this limit.",
+        )
+
+
+@probe(
+    "management.listeners",
+    needs=["management"],
+    notes=["2.5", "1.4", "0.1"],
+    proves="The broker listens where it was declared to, and nowhere else.",
+)
+def listeners(context: Context) -> str:
+    declared = context.broker.listeners
+    if declared is None:
+        raise NotApplicable("No listeners are declared for this broker.")
+    overview = api.get(context, "/api/overview")
+    actual = reported(overview)
+    missing, surplus = compare(declared, actual)
+    if missing or surplus:
+        parts = [f"not there: {', '.join(map(str, missing))}"] if missing else []
+        parts += [f"not declared: {', '.join(map(str, surplus))}"] if surplus else []
+        raise Failed(
+            f"{'; '.join(parts).capitalize()}.",
+            "Clients of a missing listener are refused; a listener that nobody declared is open to "
+            "whoever reaches it.",
+            "Run the converge again, it declares every listener; then look for what changed the "
+            "configuration by hand.",
+        )
+    return ", ".join(sorted(f"{listener.protocol} {listener.port}" for listener in declared))
+
+
+def reported(overview: dict[str, Any]) -> list[Listener]:
+    """Return the listeners of the node that answered, from the body of GET /api/overview."""
+    return [
+        Listener(entry["protocol"], int(entry["port"]), _bound_to(entry))
+        for entry in overview.get("listeners", [])
+        if entry.get("node") == overview.get("node")
+    ]
+
+
+def _bound_to(entry: dict[str, Any]) -> str | None:
+    # 3.x reports :: for management wherever it is bound to; the socket's options know better.
+    options = entry.get("socket_opts")
+    bound = options.get("ip") if isinstance(options, dict) else None
+    return bound or entry.get("ip_address")
+
+
+def compare(
+    declared: Iterable[Listener], actual: Iterable[Listener]
+) -> tuple[list[Listener], list[Listener]]:
+    """Return (declared and not there, there and not declared). Pure."""
+    wanted = [
+        Listener(_PROTOCOL_NAMES.get(one.protocol, one.protocol), one.port, one.address) for one in declared
+    ]
+    there = list(actual)
+    missing = [one for one in wanted if not any(_fits(one, other) for other in there)]
+    surplus = [
+        other
+        for other in there
+        if other.protocol not in _NOT_FOR_CLIENTS and not any(_fits(one, other) for one in wanted)
+    ]
+    return missing, surplus
+
+
+def _fits(declared: Listener, actual: Listener) -> bool:
+    if (declared.protocol, declared.port) != (actual.protocol, actual.port):
+        return False
+    return declared.address is None or _address(declared.address) == _address(actual.address or "")
+
+
+def _address(text: str) -> object:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    # A listener on every address is reported as :: where the system has IPv6, and as 0.0.0.0 where it has
+    # not.
+    return "any" if address.is_unspecified else address

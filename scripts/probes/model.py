@@ -1,0 +1,230 @@
+"""What a probe sees (broker, deadline, names) and what it gives back (a result)."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+# A queue that an interrupted run left behind deletes itself after this long without use, in milliseconds.
+LEFTOVER_EXPIRES_MS = 120_000
+# A TCP connection on a network that works takes milliseconds; three lost packets take longer than this.
+CONNECT_SECONDS = 3.0
+
+
+class ExitCode(IntEnum):
+    """What smoke.py returns: 0 and 1, else the names of sysexits.h that say who has to act."""
+
+    OK = 0  # every probe that ran passed, and at least one ran
+    FAILED = 1  # a probe failed or could not finish, or nothing was proven
+    USAGE = 64  # wrong arguments
+    DATA = 65  # the endpoints or state file is malformed
+    NO_INPUT = 66  # the endpoints, state or password file is missing
+    UNAVAILABLE = 69  # a broker could not be reached at all
+    INTERNAL = 70  # a defect of the prober itself
+    CANNOT_CREATE = 73  # the report or state file cannot be written
+    PERMISSION = 77  # a file with secrets can be read by others
+
+
+class Refusal(Exception):
+    """Input that smoke.py refuses: one sentence with its remedy, and the exit code."""
+
+    def __init__(self, code: ExitCode, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class Status(StrEnum):
+    """How a probe ended."""
+
+    PASS = "pass"  # noqa: S105 - a status, not a password
+    FAIL = "fail"  # the broker does not do what the probe demands
+    ERROR = "error"  # the probe could not be carried out, so nothing is known
+    SKIP = "skip"  # the probe does not apply here; its detail says why
+
+
+class Phase(StrEnum):
+    """When a probe runs: in every run, or on one side of a restart of the broker."""
+
+    ALWAYS = "always"
+    BEFORE_RESTART = "before-restart"
+    AFTER_RESTART = "after-restart"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One protocol of one broker."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A listener as declared (or as the broker reports it); no address means that any is right."""
+
+    protocol: str
+    port: int
+    address: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.protocol} on {self.address or 'any address'} port {self.port}"
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A broker to probe, with the user and the vhost that probes may use.
+
+    `endpoints` maps "amqp", "stomp" and "management" to where they listen; what is not there is not
+    enabled, or cannot be reached from here. `listeners` is None where nobody declared them.
+    """
+
+    name: str
+    kind: str
+    host: str
+    user: str
+    password: str = field(repr=False)
+    vhost: str = "/"
+    denied_vhost: str | None = None
+    version: str | None = None
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    listeners: tuple[Listener, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Why a probe did not pass, for the operator: four sentences that need no traceback."""
+
+    came_back: str
+    meaning: str
+    remedy: str
+
+
+class ProbeStop(Exception):
+    """Base of the ways a probe ends without a pass."""
+
+    status = Status.ERROR
+    unreachable = False
+
+    def __init__(self, came_back: str, meaning: str, remedy: str) -> None:
+        super().__init__(came_back)
+        self.finding = Finding(plain(came_back), plain(meaning), plain(remedy))
+
+
+class Failed(ProbeStop):
+    """The broker answered, and not as the probe demands."""
+
+    status = Status.FAIL
+
+
+class NotProven(ProbeStop):
+    """The probe could not be carried out; the broker may be right or wrong."""
+
+
+class Unreachable(ProbeStop):
+    """No usable connection came about: nothing listens, or something else does."""
+
+    unreachable = True
+
+
+class DeadlineExceeded(Exception):
+    """The probe's time is over; the runner says so with the step it was at."""
+
+
+class NotApplicable(Exception):
+    """The probe has nothing to prove on this broker; the text says why."""
+
+
+@dataclass
+class Deadline:
+    """The time a probe may take. `step` is what it is waiting for, in words for the operator."""
+
+    seconds: float
+    step: str = "starting"
+    started: float = field(default_factory=time.monotonic)
+
+    def left(self, at_most: float | None = None) -> float:
+        """Return the seconds left, at most `at_most`.
+
+        Raises DeadlineExceeded when none are left.
+        """
+        left = self.started + self.seconds - time.monotonic()
+        if left <= 0:
+            raise DeadlineExceeded(self.step)
+        return left if at_most is None else min(left, at_most)
+
+    def elapsed(self) -> float:
+        """Return the seconds since the probe started."""
+        return time.monotonic() - self.started
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a probe is given."""
+
+    broker: Broker
+    deadline: Deadline
+    prefix: str  # every object the probe creates has a name that starts so
+    settings: Settings
+
+    def endpoint(self, protocol: str) -> Endpoint:
+        """Return where the broker speaks `protocol`; the runner has made sure that it does."""
+        return self.broker.endpoints[protocol]
+
+    def name(self, suffix: str) -> str:
+        """Return a name for an object of this probe in this run."""
+        return f"{self.prefix}.{suffix}"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What holds for a whole run."""
+
+    run: str  # a random token, part of the name of every object that the run creates
+    timeout: float = 10.0  # seconds for one probe
+    max_unacked: int = 1000  # messages in hand per consumer that are still taken for normal
+    state: dict[str, dict[str, str]] = field(default_factory=dict)  # durability: per broker, plant to collect
+
+
+ProbeFunction = Callable[[Context], str]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A declared probe. `needs` names the endpoints it uses, the first being its own protocol."""
+
+    name: str
+    proves: str
+    run: ProbeFunction
+    needs: tuple[str, ...]
+    notes: tuple[str, ...]  # rows of the field notes it covers
+    kinds: frozenset[str]
+    phase: Phase
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one probe went on one broker. `seconds` is wall time; `detail` is one sentence."""
+
+    broker: str
+    probe: Probe
+    status: Status
+    seconds: float
+    detail: str
+    finding: Finding | None = None
+    unreachable: bool = False
+    defect: bool = False
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+
+def plain(text: str, limit: int = 400) -> str:
+    """Return `text` on one line, without control characters (a broker's words may hold any), shortened."""
+    line = " ".join(_CONTROL.sub(" ", text).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -1,0 +1,249 @@
+"""The outcome of a run: counts, exit code, and the formats for machines (JSON, JUnit, Prometheus, Nagios)."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from probes.model import Broker, ExitCode, Finding, Refusal, Result, Status
+
+# Version of the JSON report; report.schema.json beside this file describes it. Keys may be added to it,
+# none is
+# renamed or removed without a new number.
+SCHEMA = 1
+
+_LABEL_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run. `seconds` is wall time, `started` is in seconds since 1970."""
+
+    brokers: Sequence[Broker]
+    results: Sequence[Result]
+    seconds: float
+    started: float = field(default_factory=time.time)
+
+    def count(self, status: Status) -> int:
+        """Return how many probes ended with `status`."""
+        return sum(result.status is status for result in self.results)
+
+    def of(self, broker: Broker) -> list[Result]:
+        """Return the results of one broker."""
+        return [result for result in self.results if result.broker == broker.name]
+
+    def unavailable(self) -> list[Broker]:
+        """Return the brokers that no probe could reach."""
+        return [broker for broker in self.brokers if _unavailable(self.of(broker))]
+
+    def exit_code(self) -> ExitCode:
+        """Return the exit code: the gravest thing that happened decides."""
+        if any(result.defect for result in self.results):
+            return ExitCode.INTERNAL
+        if self.unavailable():
+            return ExitCode.UNAVAILABLE
+        if self.count(Status.FAIL) or self.count(Status.ERROR) or not self.count(Status.PASS):
+            return ExitCode.FAILED
+        return ExitCode.OK
+
+    def summary(self) -> str:
+        """Return the run in one sentence."""
+        ran = len(self.results) - self.count(Status.SKIP)
+        parts = [f"{self.count(Status.PASS)} of {ran} probes passed on {_brokers(len(self.brokers))}"]
+        for status, words in (
+            (Status.FAIL, "failed"),
+            (Status.ERROR, "could not run"),
+            (Status.SKIP, "skipped"),
+        ):
+            if self.count(status):
+                parts.append(f"{self.count(status)} {words}")
+        sentence = ", ".join(parts) + f", in {self.seconds:.1f} s"
+        down = self.unavailable()
+        if down:
+            sentence += f"; not reachable: {', '.join(broker.name for broker in down)}"
+        return sentence if self.count(Status.PASS) or down else f"{sentence}; nothing was proven"
+
+
+def _unavailable(results: Sequence[Result]) -> bool:
+    ran = [result for result in results if result.status is not Status.SKIP]
+    return bool(ran) and all(result.unreachable for result in ran)
+
+
+def _brokers(number: int) -> str:
+    return "1 broker" if number == 1 else f"{number} brokers"
+
+
+def failures(results: Sequence[Result]) -> list[tuple[Finding, list[Result]]]:
+    """Return what did not pass, one entry for all results of a broker that have the same finding."""
+    grouped: dict[tuple[str, Finding], list[Result]] = {}
+    for result in results:
+        if result.finding is not None:
+            grouped.setdefault((result.broker, result.finding), []).append(result)
+    return [(finding, group) for (_, finding), group in grouped.items()]
+
+
+def to_json(run: Run) -> str:
+    """Return the run as JSON, as report.schema.json describes it."""
+    document = {
+        "schema": SCHEMA,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(run.started)),
+        "seconds": round(run.seconds, 3),
+        "exit_code": int(run.exit_code()),
+        "summary": {str(status): run.count(status) for status in Status},
+        "brokers": [
+            {"name": broker.name, "kind": broker.kind, "host": broker.host, "version": broker.version}
+            for broker in run.brokers
+        ],
+        "results": [_result(result) for result in run.results],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _result(result: Result) -> dict[str, object]:
+    finding = result.finding
+    return {
+        "broker": result.broker,
+        "probe": result.probe.name,
+        "proves": result.probe.proves,
+        "field_notes": list(result.probe.notes),
+        "status": str(result.status),
+        "seconds": round(result.seconds, 3),
+        "detail": result.detail,
+        "came_back": finding and finding.came_back,
+        "meaning": finding and finding.meaning,
+        "remedy": finding and finding.remedy,
+    }
+
+
+def to_junit(run: Run) -> str:
+    """Return the run as JUnit XML: a suite for each broker, a case for each probe."""
+    from xml.etree import ElementTree as xml
+
+    root = xml.Element("testsuites", name="brokerkit", time=f"{run.seconds:.3f}")
+    for broker in run.brokers:
+        results = run.of(broker)
+        suite = xml.SubElement(
+            root,
+            "testsuite",
+            name=broker.name,
+            hostname=broker.host,
+            timestamp=time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(run.started)),
+            time=f"{sum(result.seconds for result in results):.3f}",
+            tests=str(len(results)),
+            failures=str(sum(result.status is Status.FAIL for result in results)),
+            errors=str(sum(result.status is Status.ERROR for result in results)),
+            skipped=str(sum(result.status is Status.SKIP for result in results)),
+        )
+        for result in results:
+            _case(xml.SubElement(suite, "testcase"), result)
+    xml.indent(root)
+    return xml.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _case(case: object, result: Result) -> None:
+    from xml.etree import ElementTree as xml
+
+    assert isinstance(case, xml.Element)  # noqa: S101 - for the type checker; the import above is late for speed
+    group, _, _ = result.probe.name.partition(".")
+    case.attrib.update(
+        name=result.probe.name, classname=f"{result.broker}.{group}", time=f"{result.seconds:.3f}"
+    )
+    element = {Status.FAIL: "failure", Status.ERROR: "error", Status.SKIP: "skipped"}.get(result.status)
+    if element is None:
+        return
+    child = xml.SubElement(case, element, message=result.detail)
+    if result.finding is not None:
+        child.text = "\n".join((result.finding.came_back, result.finding.meaning, result.finding.remedy))
+
+
+def to_prometheus(run: Run) -> str:
+    """Return the run for node_exporter's textfile collector. Skipped probes have no success sample."""
+    lines: list[str] = []
+
+    def metric(name: str, about: str, samples: Sequence[tuple[str, float]]) -> None:
+        lines.extend((f"# HELP {name} {about}", f"# TYPE {name} gauge"))
+        lines.extend(f"{name}{labels} {value:g}" for labels, value in samples)
+
+    ran = [result for result in run.results if result.status is not Status.SKIP]
+    skipped = [result for result in run.results if result.status is Status.SKIP]
+    metric(
+        "brokerkit_probe_success",
+        "Whether the probe passed (1) or not (0).",
+        [(_labels(result), float(result.status is Status.PASS)) for result in ran],
+    )
+    metric(
+        "brokerkit_probe_duration_seconds", "How long the probe took.", [(_labels(r), r.seconds) for r in ran]
+    )
+    metric(
+        "brokerkit_probe_skipped", "The probe did not apply (always 1).", [(_labels(r), 1.0) for r in skipped]
+    )
+    metric(
+        "brokerkit_broker_reachable",
+        "Whether any probe reached the broker (1) or none did (0).",
+        [(f'{{broker="{_escape(b.name)}"}}', float(b not in run.unavailable())) for b in run.brokers],
+    )
+    lines.extend(
+        (
+            "# HELP brokerkit_smoke_finished_timestamp_seconds When the run ended, in seconds since 1970.",
+            "# TYPE brokerkit_smoke_finished_timestamp_seconds gauge",
+            f"brokerkit_smoke_finished_timestamp_seconds {run.started + run.seconds:.3f}",
+        )
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _labels(result: Result) -> str:
+    return f'{{broker="{_escape(result.broker)}",probe="{_escape(result.probe.name)}"}}'
+
+
+def _escape(value: str) -> str:
+    return value.translate(_LABEL_ESCAPES)
+
+
+def to_nagios(run: Run) -> tuple[str, int]:
+    """Return one line with performance data, and the state: 0 OK, 2 CRITICAL, 3 UNKNOWN (1 is not used).
+
+    A failed probe or a broker that cannot be reached is CRITICAL; a probe that could not run, or a run that
+    proved
+    nothing, is UNKNOWN.
+    """
+    if run.count(Status.FAIL) or run.unavailable():
+        word, state = "CRITICAL", 2
+    elif run.count(Status.ERROR) or not run.count(Status.PASS):
+        word, state = "UNKNOWN", 3
+    else:
+        word, state = "OK", 0
+    worst = [result for result in run.results if result.status in (Status.FAIL, Status.ERROR)]
+    first = f": {worst[0].broker} {worst[0].probe.name}: {worst[0].detail}" if worst else ""
+    performance = " ".join(f"{status}={run.count(status)};;;0" for status in Status)
+    text = f"BROKERKIT {word} - {run.summary()}{first}".replace("|", "/")
+    return f"{text} | {performance} time={run.seconds:.3f}s;;;0\n", state
+
+
+def write(path: Path, text: str) -> None:
+    """Write a report in one step: a reader sees the old file or the new one, never a part.
+
+    Raises Refusal when the file cannot be written.
+    """
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            # Others read it (node_exporter runs as a user of its own), and it holds no secrets.
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise Refusal(
+            ExitCode.CANNOT_CREATE,
+            f"The report {path} cannot be written ({error.strerror}): name a file in a directory that "
+            "is there.",
+        ) from None

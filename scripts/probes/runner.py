@@ -1,0 +1,154 @@
+"""Runs every probe on every broker, side by side, and returns a result for each, whatever happens in it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+
+from probes.diagnosis import DIAGNOSIS_SECONDS
+from probes.model import (
+    Broker,
+    Context,
+    Deadline,
+    DeadlineExceeded,
+    Finding,
+    NotApplicable,
+    Probe,
+    ProbeStop,
+    Result,
+    Settings,
+    Status,
+    plain,
+)
+
+# Probes wait for brokers nearly all of their time. More threads than this only wait for each other.
+MAX_THREADS = 48
+
+_NAMES = {"amqp": "AMQP", "stomp": "STOMP", "management": "management API"}
+
+
+def run(
+    brokers: Sequence[Broker],
+    probes: Sequence[Probe],
+    settings: Settings,
+    debug: Callable[[str], None] | None,
+) -> list[Result]:
+    """Run `probes` on `brokers` and return the results, by broker and in the order of the probes.
+
+    A thread that hangs in a library beyond its probe's deadline and the time a diagnosis takes is left
+    behind (it is a daemon, the process ends without it) and its probe is an error. `debug` gets tracebacks.
+    """
+    jobs = [(broker, probe) for broker in brokers for probe in probes]
+    results: dict[tuple[str, str], Result] = {}
+    finished: queue.SimpleQueue[Result] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[tuple[Broker, Probe]] = queue.SimpleQueue()
+    for job in jobs:
+        waiting.put(job)
+
+    def work() -> None:
+        while True:
+            try:
+                broker, probe = waiting.get_nowait()
+            except queue.Empty:
+                return
+            finished.put(run_one(broker, probe, settings, debug))
+
+    threads = min(MAX_THREADS, len(jobs))
+    for _ in range(threads):
+        threading.Thread(target=work, daemon=True).start()
+    rounds = -(-len(jobs) // threads) if threads else 0
+    ends = time.monotonic() + rounds * (settings.timeout + DIAGNOSIS_SECONDS)
+    while len(results) < len(jobs):
+        try:
+            result = finished.get(timeout=max(0.0, ends - time.monotonic()))
+        except queue.Empty:
+            break
+        results[result.broker, result.probe.name] = result
+    return [
+        results.get((broker.name, probe.name)) or _hung(broker, probe, settings)
+        for broker in brokers
+        for probe in probes
+    ]
+
+
+def run_one(
+    broker: Broker, probe: Probe, settings: Settings, debug: Callable[[str], None] | None = None
+) -> Result:
+    """Run one probe on one broker and return its result; nothing that it raises gets past here."""
+    deadline = Deadline(settings.timeout)
+    context = Context(broker, deadline, f"brokerkit.smoke.{settings.run}.{probe.name}", settings)
+
+    def result(status: Status, detail: str, finding: Finding | None = None, **marks: bool) -> Result:
+        return Result(broker.name, probe, status, deadline.elapsed(), plain(detail), finding, **marks)
+
+    reason = _not_applicable(broker, probe)
+    if reason:
+        return result(Status.SKIP, reason)
+    try:
+        return result(Status.PASS, probe.run(context))
+    except NotApplicable as stop:
+        return result(Status.SKIP, str(stop))
+    except ProbeStop as stop:
+        _trace(debug, probe)
+        status = stop.status
+        # What amqp.connect and its like prove is the connection itself.
+        if stop.unreachable and ".connect" in probe.name:
+            status = Status.FAIL
+        return result(status, stop.finding.meaning, stop.finding, unreachable=stop.unreachable)
+    except DeadlineExceeded as stop:
+        _trace(debug, probe)
+        finding = _too_slow(broker, settings, str(stop))
+        return result(Status.FAIL, finding.came_back, finding)
+    except Exception as error:
+        _trace(debug, probe)
+        finding = _defect(probe, error)
+        return result(Status.ERROR, finding.came_back, finding, defect=True)
+
+
+def _not_applicable(broker: Broker, probe: Probe) -> str:
+    if broker.kind not in probe.kinds:
+        return f"This probe is for {', '.join(sorted(probe.kinds))}; this broker is {broker.kind}."
+    absent = [need for need in probe.needs if need not in broker.endpoints]
+    if absent:
+        return f"No {_NAMES[absent[0]]} endpoint is given for this broker."
+    return ""
+
+
+def _too_slow(broker: Broker, settings: Settings, step: str) -> Finding:
+    return Finding(
+        plain(f"Not finished within {settings.timeout:g} s: {step}."),
+        f"{broker.name} accepted the connection and did not do its part in time.",
+        "Read the broker's log and its load; if it is only slow, allow more with --timeout.",
+    )
+
+
+def _hung(broker: Broker, probe: Probe, settings: Settings) -> Result:
+    seconds = settings.timeout + DIAGNOSIS_SECONDS
+    finding = Finding(
+        f"The probe did not end within {seconds:g} s.",
+        "A call into the system or a client library does not return; resolving a name can hang that way.",
+        "Run it alone with --only and --debug, and check the name resolution of this machine.",
+    )
+    return Result(broker.name, probe, Status.ERROR, seconds, finding.came_back, finding)
+
+
+def _defect(probe: Probe, error: Exception) -> Finding:
+    if isinstance(error, ImportError):
+        return Finding(
+            f"The Python module {error.name} is not installed for this interpreter.",
+            "The probe could not run.",
+            "Run `make setup` once and start smoke.py with .venv/bin/python.",
+        )
+    return Finding(
+        plain(f"{type(error).__name__}: {error}"),
+        f"The probe {probe.name} itself is broken; nothing is known about the broker.",
+        "Run it with --debug for the traceback, and report it.",
+    )
+
+
+def _trace(debug: Callable[[str], None] | None, probe: Probe) -> None:
+    if debug is not None:
+        debug(f"--- {probe.name}\n{traceback.format_exc()}")

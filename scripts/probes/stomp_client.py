@@ -1,0 +1,320 @@
+"""STOMP sessions for probes: stomp.py, bounded by the probe's deadline, with its failures put into words.
+
+stomp.py raises an empty ConnectFailedException for every failure and waits for ever on a listener that says
+nothing, so a session never asks it to wait: frames arrive in an inbox, and every wait there ends at the
+deadline.
+Heart-beats are off: a probe's connection lives for seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from probes import diagnosis
+from probes.model import CONNECT_SECONDS, LEFTOVER_EXPIRES_MS, Context, DeadlineExceeded, Failed, NotProven
+
+T = TypeVar("T")
+
+# Every frame that names a queue has to declare it alike. RabbitMQ's STOMP plugin makes /queue/… durable by
+# default (4.3 refuses transient ones); auto-delete removes it with its last subscription, x-expires
+# without one. Source: the plugin's documentation, "Queue Properties".
+QUEUE_HEADERS: dict[str, str] = {
+    "auto-delete": "true",
+    "x-expires": str(LEFTOVER_EXPIRES_MS),
+    "x-queue-type": "classic",
+}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame from the broker."""
+
+    command: str
+    headers: Mapping[str, str]
+    body: str
+
+    @property
+    def words(self) -> str:
+        """What an ERROR frame says: its message header and its body."""
+        return ": ".join(part for part in (self.headers.get("message", ""), self.body.strip()) if part)
+
+
+class ErrorFrame(Exception):
+    """The broker answered with an ERROR frame; STOMP brokers close the connection after it."""
+
+    def __init__(self, frame: Frame) -> None:
+        super().__init__(frame.words)
+        self.frame = frame
+
+
+class ConnectionLost(Exception):
+    """The connection ended without an ERROR frame."""
+
+
+class _Inbox:
+    """Takes frames from stomp.py's receiver thread; the probe's thread waits here for the one it needs."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._changed = threading.Condition()
+        self._lost = False
+        self.connected: Frame | None = None
+        self.error: Frame | None = None
+        self.messages: deque[Frame] = deque()
+        self.receipts: set[str] = set()
+
+    # The names that stomp.py calls.
+    def on_connected(self, frame: Any) -> None:
+        with self._changed:
+            self.connected = _frame("CONNECTED", frame)
+            self._changed.notify_all()
+
+    def on_message(self, frame: Any) -> None:
+        with self._changed:
+            self.messages.append(_frame("MESSAGE", frame))
+            self._changed.notify_all()
+
+    def on_receipt(self, frame: Any) -> None:
+        with self._changed:
+            self.receipts.add(frame.headers["receipt-id"])
+            self._changed.notify_all()
+
+    def on_error(self, frame: Any) -> None:
+        with self._changed:
+            self.error = _frame("ERROR", frame)
+            self._changed.notify_all()
+
+    def on_disconnected(self) -> None:
+        with self._changed:
+            self._lost = True
+            self._changed.notify_all()
+
+    def wait(self, ready: Callable[[], T | None], what: str, at_most: float | None = None) -> T:
+        """Return what `ready` returns as soon as it is not None, waiting `at_most` seconds if that is given.
+
+        Raises ErrorFrame, ConnectionLost (also when `at_most` is over) or DeadlineExceeded.
+        """
+        self._context.deadline.step = f"waiting for {what}"
+        ends = None if at_most is None else time.monotonic() + at_most
+        with self._changed:
+            while True:
+                if (value := ready()) is not None:
+                    return value
+                if self.error is not None:
+                    raise ErrorFrame(self.error)
+                if self._lost:
+                    raise ConnectionLost(f"the connection was closed instead of {what}")
+                if ends is not None and time.monotonic() >= ends:
+                    raise ConnectionLost(f"{what} did not come within {at_most:g} s")
+                self._changed.wait(self._context.deadline.left(at_most))
+
+
+def _frame(command: str, frame: Any) -> Frame:
+    body = frame.body if isinstance(frame.body, str) else bytes(frame.body or b"").decode("utf-8", "replace")
+    return Frame(command, dict(frame.headers), body)
+
+
+class Session:
+    """One STOMP connection, for one thread."""
+
+    def __init__(self, context: Context, connection: Any, inbox: _Inbox) -> None:
+        self._context = context
+        self._connection = connection
+        self._inbox = inbox
+        self._numbers = itertools.count(1)
+
+    @property
+    def connected(self) -> Frame:
+        """The CONNECTED frame of the broker."""
+        assert self._inbox.connected is not None  # noqa: S101 - connect() has waited for it
+        return self._inbox.connected
+
+    def send(self, destination: str, body: str, headers: Mapping[str, str]) -> str:
+        """Send `body`, wait for its receipt, and return the receipt's id."""
+        return self._with_receipt(
+            f"the receipt of a message to {destination}",
+            lambda receipt: self._connection.send(
+                destination, body, content_type="application/json", headers=dict(headers), receipt=receipt
+            ),
+        )
+
+    def subscribe(self, destination: str, headers: Mapping[str, str], ack: str = "auto") -> str:
+        """Subscribe, wait until the broker has done so, and return the subscription's id."""
+        number = f"sub-{next(self._numbers)}"
+        self._with_receipt(
+            f"the receipt of a subscription to {destination}",
+            lambda receipt: self._connection.subscribe(
+                destination, number, ack, headers=dict(headers), receipt=receipt
+            ),
+        )
+        return number
+
+    def unsubscribe(self, subscription: str) -> None:
+        """End a subscription and wait until the broker has done so."""
+        self._with_receipt(
+            "the receipt of the end of a subscription",
+            lambda receipt: self._connection.unsubscribe(id=subscription, receipt=receipt),
+        )
+
+    def receive(self, what: str) -> Frame:
+        """Wait for the next message and return it. `what` names it for the case that it does not come."""
+        messages = self._inbox.messages
+        return self._inbox.wait(lambda: messages.popleft() if messages else None, what)
+
+    def waiting(self) -> int:
+        """Return how many messages have come in and were not received yet."""
+        return len(self._inbox.messages)
+
+    def received(self) -> list[Frame]:
+        """Return the messages that have come in and were not received yet, without waiting."""
+        messages = list(self._inbox.messages)
+        self._inbox.messages.clear()
+        return messages
+
+    def ack(self, message: Frame) -> None:
+        """Acknowledge `message` and wait until the broker has taken note (STOMP 1.2)."""
+        self._with_receipt(
+            "the receipt of an ACK",
+            lambda receipt: self._connection.ack(message.headers["ack"], receipt=receipt),
+        )
+
+    def nack(self, message: Frame) -> None:
+        """Reject `message` and wait until the broker has taken note (STOMP 1.2)."""
+        self._with_receipt(
+            "the receipt of a NACK",
+            lambda receipt: self._connection.nack(message.headers["ack"], receipt=receipt),
+        )
+
+    def die(self) -> None:
+        """Drop the connection as a crashed consumer does."""
+        self._connection.transport.disconnect_socket()
+
+    def _with_receipt(self, what: str, act: Callable[[str], None]) -> str:
+        receipt = f"receipt-{next(self._numbers)}"
+        try:
+            act(receipt)
+        except Exception as error:  # stomp.py raises the socket's errors and its own NotConnectedException
+            self._inbox.on_disconnected()
+            raise ConnectionLost(f"sending failed: {error or type(error).__name__}") from error
+        self._inbox.wait(lambda: True if receipt in self._inbox.receipts else None, what)
+        return receipt
+
+
+@contextlib.contextmanager
+def session(context: Context, version: str = "1.2") -> Iterator[Session]:
+    """Open a session of a STOMP `version` as the broker's probe user on its vhost; it ends whatever happens.
+
+    Raises ProbeStop with the diagnosis when the connection does not come about, and for ERROR frames.
+    """
+    broker = context.broker
+    try:
+        with connect(context, version, broker.user, broker.password, broker.vhost) as opened:
+            yield opened
+    except ErrorFrame as error:
+        raise explain(context, error.frame) from error
+    except ConnectionLost as error:
+        raise NotProven(
+            f"The connection to {context.endpoint('stomp')} was lost: {error}",
+            "The broker or something on the way ended the connection in the middle of the probe.",
+            "Read the broker's log for this moment; a restart or a crash shows there.",
+        ) from error
+
+
+@contextlib.contextmanager
+def connect(context: Context, version: str, user: str, password: str, vhost: str) -> Iterator[Session]:
+    """Connect and log in.
+
+    Raises ErrorFrame for the broker's refusal, and Unreachable with a diagnosis where no STOMP broker is.
+    """
+    import stomp
+
+    endpoint = context.endpoint("stomp")
+    kinds = {"1.0": stomp.Connection10, "1.1": stomp.Connection11, "1.2": stomp.Connection12}
+    # STOMP 1.0 has no vhosts; RabbitMQ takes the host header from its clients all the same.
+    names: dict[str, Any] = (
+        {"headers": {"host": vhost}} if version == "1.0" else {"with_connect_command": True}
+    )
+    connection = kinds[version](
+        [(endpoint.host, endpoint.port)],
+        **({} if version == "1.0" else {"vhost": vhost}),
+        prefer_localhost=False,
+        try_loopback_connect=False,
+        reconnect_attempts_max=1,
+        reconnect_sleep_initial=0,
+        timeout=context.deadline.left(CONNECT_SECONDS),
+    )
+    inbox = _Inbox(context)
+    connection.set_listener("", inbox)
+    try:
+        try:
+            connection.connect(user, password, wait=False, **names)
+            inbox.wait(lambda: inbox.connected, f"the CONNECTED frame of {endpoint}", 2 * CONNECT_SECONDS)
+        except (ErrorFrame, DeadlineExceeded):
+            raise
+        except Exception as error:  # stomp.py raises the socket's errors and its own, all without a reason
+            raise diagnosis.no_connection("stomp", endpoint, str(error) or "no reason given") from error
+        yield Session(context, connection, inbox)
+    finally:
+        with contextlib.suppress(Exception):
+            connection.transport.disconnect_socket()
+
+
+def refusal(context: Context, user: str, password: str, vhost: str) -> str | None:
+    """Return what the broker's ERROR frame says to a login, None when it lets the user in."""
+    try:
+        with connect(context, "1.2", user, password, vhost):
+            return None
+    except ErrorFrame as error:
+        return error.frame.words
+
+
+def is_login_refusal(words: str | None) -> bool:
+    """Whether an ERROR frame is about user and password."""
+    return words is not None and ("Access refused for user" in words or "non-loopback" in words)
+
+
+def vhost_exists(context: Context, vhost: str) -> bool:
+    """Whether there is a vhost, when it is known that the user was refused there.
+
+    "Virtual host … access denied" is said of a vhost that is missing and of one without permission. With a
+    wrong
+    password it is only said of the missing one (3.8 to 4.3).
+    """
+    return is_login_refusal(refusal(context, context.broker.user, secrets.token_urlsafe(24), vhost))
+
+
+def explain(context: Context, frame: Frame) -> Failed:
+    """Put an ERROR frame into sentences. The words are RabbitMQ's rabbit_stomp_processor's."""
+    broker = context.broker
+    words = frame.words
+    if "non-loopback access denied" in words:
+        return diagnosis.login_refused(broker, words, only_local=True)
+    if "Access refused for user" in words:
+        return diagnosis.login_refused(broker, words, only_local=False)
+    said = f"{broker.name} sent ERROR: {words}"
+    if "Virtual host" in words:
+        explained = (
+            diagnosis.vhost_forbidden if vhost_exists(context, broker.vhost) else diagnosis.vhost_missing
+        )
+        return explained(broker, broker.vhost, said)
+    if "access_refused" in words.lower():
+        return diagnosis.lacks_permission(broker, said)
+    if "Version mismatch" in words or "Supported versions" in words:
+        return Failed(
+            said,
+            "The broker does not speak this version of STOMP.",
+            "Use one of the versions that it names.",
+        )
+    return Failed(
+        said,
+        "The broker refused a frame that has to work.",
+        "Read the broker's log for this moment.",
+    )
