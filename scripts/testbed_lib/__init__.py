@@ -2,10 +2,10 @@
 
 What lives where:
 
-* ``/var/lib/brokerkit-testbed``  container storage of its own, the package cache, the keys. It belongs to the
-  machine, so that every checkout of the project shares images, packages and hosts.
-* ``/run/brokerkit-testbed``  what does not outlive a reboot: podman's run state and, where the machine needs one,
-  the mount namespace that podman runs in.
+* ``/var/lib/brokerkit-testbed``  container storage of its own, the package cache, the keys. It belongs to
+  the machine, so that every checkout of the project shares images, packages and hosts.
+* ``/run/brokerkit-testbed``  what does not outlive a reboot: podman's run state and, where the machine needs
+  one, the mount namespace that podman runs in.
 * ``.testbed/`` in the project  copies of the keys and a known_hosts file: what an inventory points to.
 
 The storage is apart from the machine's own podman storage. That is how containers, images and networks that

@@ -1,29 +1,26 @@
 """The package cache: apt-cacher-ng in a container, its store in a volume that outlives it.
 
-A folder of archives shared by the hosts would be simpler, but apt locks that folder, so hosts installing side by
-side would wait for or fail each other. apt-cacher-ng serves them at once, and keeps package lists too.
+A folder of archives shared by the hosts would be simpler, but apt locks that folder, so hosts installing side
+by side would fail each other. apt-cacher-ng serves them at once, and keeps package lists too.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
-
-from testbed_lib import images
+from testbed_lib import hosts, images, machine
 from testbed_lib.podman import Podman
 from testbed_lib.progress import Progress
 from testbed_lib.settings import CACHE_ADDRESS, CACHE_NAME, CACHE_PORT, CACHE_VOLUME, LABEL, NETWORK
 
 
-def ensure(podman: Podman, progress: Progress, run_options: list[str]) -> None:
+def ensure(podman: Podman, progress: Progress) -> None:
     """Start the cache unless it runs already from the recipe of today."""
     recipe = images.cache_recipe()
-    state = podman.attempt("inspect", "--format={{.State.Running}} {{.ImageName}}", CACHE_NAME).stdout.decode().split()
-    if state == ["true", recipe.tag]:
+    inspected = podman.attempt("inspect", "--format={{.State.Running}} {{.ImageName}}", CACHE_NAME)
+    if inspected.stdout.decode().split() == ["true", recipe.tag]:
         return
     progress.say("starting the package cache")
     podman.run("rm", "--force", "--ignore", "--time=5", CACHE_NAME)
-    proxy = controller_proxy()
+    proxy = machine.http_proxy()
     podman.run(
         "run",
         "--detach",
@@ -31,11 +28,13 @@ def ensure(podman: Podman, progress: Progress, run_options: list[str]) -> None:
         f"--label={LABEL}=cache",
         f"--network={NETWORK}",
         f"--ip={CACHE_ADDRESS}",
+        f"--mac-address={hosts.mac_address(str(CACHE_ADDRESS))}",
         f"--volume={CACHE_VOLUME}:/var/cache/apt-cacher-ng",
         "--user=apt-cacher-ng",
+        # for the same reasons as the hosts: see hosts.py
         "--privileged",
         "--pids-limit=-1",
-        *run_options,
+        *hosts.limits(),
         recipe.tag,
         "apt-cacher-ng",
         "-c",
@@ -44,15 +43,6 @@ def ensure(podman: Podman, progress: Progress, run_options: list[str]) -> None:
         f"Port={CACHE_PORT}",
         *([f"Proxy={proxy}"] if proxy else []),
     )
-
-
-def controller_proxy() -> str | None:
-    """The http proxy that this machine's apt uses: from its configuration, or from the environment."""
-    run = subprocess.run(
-        ["apt-config", "shell", "proxy", "Acquire::http::Proxy"], capture_output=True, text=True, check=False
-    )
-    configured = run.stdout.strip().removeprefix("proxy=").strip("'")
-    return configured or os.environ.get("http_proxy") or None
 
 
 def remove(podman: Podman) -> None:

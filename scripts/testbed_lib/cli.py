@@ -7,17 +7,19 @@ import fcntl
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TextIO
 
 from testbed_lib import cache, hosts, images, inventory, keys, machine, namespace, network
-from testbed_lib.errors import OK, USAGE, TestbedError
+from testbed_lib.errors import FAILED, OK, USAGE, TestbedError
 from testbed_lib.inventory import Host
 from testbed_lib.podman import Podman
 from testbed_lib.progress import Progress
-from testbed_lib.settings import DEFAULT_INVENTORY, LOCK, PROJECT_STATE, STATE, SUITES
+from testbed_lib.settings import DEFAULT_INVENTORY, LOCK, LOCK_SECONDS, PROJECT_STATE, STATE, SUITES
 
 _EPILOG = """exit codes: 0 done; 1 failed; 64 wrong usage or inventory; 69 something is missing or taken
 (a program, the subnet, an address); 77 no permission (neither root nor sudo).
@@ -49,21 +51,20 @@ def parser() -> argparse.ArgumentParser:
             sub.add_argument("hosts", nargs="*", metavar="HOST", help="default: every host of the inventory")
         return sub
 
+    no_install = "do not install Debian packages that are missing on this machine; name them and stop"
     for name, text in (
         ("up", "bring hosts up; those that run already are left alone"),
         ("reset", "give hosts a clean start: remove them and boot them anew"),
     ):
-        add(name, text).add_argument(
-            "--no-install", action="store_true", help="do not install missing Debian packages; name them and stop"
-        )
-    add("down", "remove hosts").add_argument(
+        add(name, text).add_argument("--no-install", action="store_true", help=no_install)
+    add("down", "remove hosts, of whatever inventory if they are named").add_argument(
         "--all", action="store_true", help="every host on this machine, and the package cache's container"
     )
     status = add("status", "show the hosts on this machine", with_hosts=False)
     status.add_argument("--format", choices=("text", "json"), default="text")
     build = add("build", "build images ahead of time", with_hosts=False)
     build.add_argument("suites", nargs="*", metavar="SUITE", help=f"default: {' '.join(SUITES)}")
-    build.add_argument("--no-install", action="store_true", help="do not install missing Debian packages")
+    build.add_argument("--no-install", action="store_true", help=no_install)
     add("clean", "remove everything: hosts, network, images, packages, keys", with_hosts=False)
     login = add("ssh", "log in to a host, or run a command there", with_hosts=False)
     login.add_argument("-i", "--inventory", action="append", metavar="INVENTORY")
@@ -84,12 +85,16 @@ def main(arguments: Sequence[str]) -> int:
     except TestbedError as error:
         print(f"testbed: {error}", file=sys.stderr)
         return error.code
+    except (OSError, subprocess.SubprocessError) as error:
+        print(f"testbed: {error}", file=sys.stderr)
+        return FAILED
     except KeyboardInterrupt:
         print("testbed: stopped; run the same command again to go on", file=sys.stderr)
         return 130
 
 
 def _dispatch(options: argparse.Namespace, progress: Progress, arguments: Sequence[str]) -> int:
+    machine.complete_path()
     if options.command == "ssh":
         return _ssh(options)
     machine.become_root([sys.executable, os.path.abspath(sys.argv[0]), *arguments])
@@ -109,15 +114,28 @@ def _dispatch(options: argparse.Namespace, progress: Progress, arguments: Sequen
 
 @contextmanager
 def lock(progress: Progress) -> Iterator[None]:
-    """Let one command at a time change the test bed of this machine."""
-    with LOCK.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress.say("waiting for another scripts/testbed to finish")
-            with progress.heartbeat(lambda: "still waiting for another scripts/testbed"):
-                fcntl.flock(file, fcntl.LOCK_EX)
+    """Let one command at a time change the test bed of this machine; TestbedError after LOCK_SECONDS."""
+    with LOCK.open("a+") as file:
+        if not _try_lock(file):
+            holder = LOCK.read_text(encoding="utf-8").strip()
+            progress.say(f"waiting for another scripts/testbed to finish (process {holder})")
+            with progress.heartbeat(lambda: f"still waiting for process {holder}"):
+                while not _try_lock(file):
+                    if progress.elapsed() > LOCK_SECONDS:
+                        raise TestbedError(f"Another scripts/testbed (process {holder}) is stuck: end it.")
+                    time.sleep(0.2)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
         yield
+
+
+def _try_lock(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _wanted(options: argparse.Namespace) -> tuple[list[Host], list[Host]]:
@@ -134,27 +152,25 @@ def _up(options: argparse.Namespace, progress: Progress) -> None:
     network.ensure(podman)
     suites = sorted({host.suite for host in wanted}, key=SUITES.index)
     images.ensure(podman, progress, [*map(images.host_recipe, suites), images.cache_recipe()])
-    cache.ensure(podman, progress, hosts.limits())
+    cache.ensure(podman, progress)
     if options.command == "reset":
         hosts.remove(podman, [host.name for host in wanted])
     hosts.up(podman, progress, wanted, known)
 
 
 def _down(options: argparse.Namespace, progress: Progress) -> None:
-    podman = Podman(progress)
-    existing = [found.host.name for found in hosts.list_existing(podman)]
-    if options.all:
-        names = existing
-        cache.remove(podman)
-    elif options.hosts:
-        # a host that no inventory names any more can still be removed by its name
-        inventory_names = [] if set(options.hosts) <= set(existing) else [host.name for host in _wanted(options)[0]]
-        names = options.hosts if not inventory_names else inventory_names
-    else:
-        names = [host.name for host in _wanted(options)[0]]
-    hosts.remove(podman, names)
-    gone = [name for name in names if name in existing]
-    progress.say(f"removed {', '.join(gone)}" if gone else "there was no host to remove")
+    existing: list[str] = []
+    if _was_used():
+        podman = Podman(progress)
+        existing = [found.host.name for found in hosts.list_existing(podman)]
+        if not options.all:
+            # a host that no inventory has any more can still be removed by its name
+            names = options.hosts or [host.name for host in _wanted(options)[0]]
+            existing = [name for name in existing if name in names]
+        hosts.remove(podman, existing)
+        if options.all:
+            cache.remove(podman)
+    progress.say(f"removed {', '.join(existing)}" if existing else "there was no such host to remove")
 
 
 def _build(options: argparse.Namespace, progress: Progress) -> None:
@@ -167,7 +183,7 @@ def _build(options: argparse.Namespace, progress: Progress) -> None:
 
 
 def _clean(progress: Progress) -> None:
-    if STATE.exists():
+    if _was_used():
         podman = Podman(progress)
         hosts.remove(podman, [found.host.name for found in hosts.list_existing(podman)])
         cache.remove(podman)
@@ -179,8 +195,13 @@ def _clean(progress: Progress) -> None:
     progress.say("removed every test host, image, cached package and key")
 
 
+def _was_used() -> bool:
+    """Whether the test bed ever ran on this machine since it was last cleaned."""
+    return (STATE / "storage").exists()
+
+
 def _status(options: argparse.Namespace, progress: Progress) -> int:
-    found = hosts.list_existing(Podman(progress)) if (STATE / "storage").exists() else []
+    found = hosts.list_existing(Podman(progress)) if _was_used() else []
     rows = [
         {
             "name": one.host.name,
@@ -211,4 +232,4 @@ def _ssh(options: argparse.Namespace) -> int:
         raise TestbedError(f"There is no key in {PROJECT_STATE}: run scripts/testbed up first.")
     words = options.words[1:] if options.words[:1] == ["--"] else options.words
     command = keys.ssh_command(host.address, key)
-    os.execvp(command[0], [*command, *words])
+    os.execvp(command[0], [*command, *words])  # noqa: S606 - no shell is wanted here

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import ipaddress
 import resource
 import subprocess
 import tarfile
@@ -23,6 +24,12 @@ from testbed_lib.settings import BOOT_SECONDS, CONTAINER_PREFIX, LABEL, NETWORK
 
 _OPS_ID = 1000  # the first user of an image that has no other
 
+# What lets systemd run as on a server. Privileged: without, crun's device filter needs more locked memory
+# than some machines allow, and units that sandbox themselves cannot mount. No limit on processes: the
+# controller for it may be missing. /etc/hosts and /etc/resolv.conf are left to the host: a file that podman
+# mounts there cannot be replaced from inside, as configuration tools do.
+_OPTIONS = ("--privileged", "--systemd=always", "--pids-limit=-1", "--no-hosts", "--dns=none")
+
 
 @dataclass(frozen=True)
 class Existing:
@@ -41,13 +48,17 @@ def list_existing(podman: Podman) -> list[Existing]:
 
 
 def up(podman: Podman, progress: Progress, wanted: Sequence[Host], neighbours: Sequence[Host]) -> None:
-    """Make these hosts run, each on the recipe of today; ``neighbours`` are the hosts whose names they know."""
+    """Make these hosts run, each on the recipe of today; ``neighbours`` are the hosts whose names they know.
+
+    A host that runs is left alone, one that was stopped is started as it is. Raises TestbedError when a host
+    cannot be made or does not answer within BOOT_SECONDS.
+    """
     existing = {found.host.name: found for found in list_existing(podman)}
-    refuse_held_addresses(wanted, existing.values())
+    refuse_conflicts(wanted, existing.values())
 
     def one(host: Host) -> None:
         found = existing.get(host.name)
-        if found and found.recipe != fingerprint(host):
+        if found and not is_usable(found, host):
             progress.say(f"{host.name}: replacing a host made from another recipe")
             remove(podman, [host.name])
             found = None
@@ -67,46 +78,36 @@ def remove(podman: Podman, names: Iterable[str]) -> None:
         podman.run("rm", "--force", "--ignore", "--time=0", "--volumes", *containers)
 
 
-def refuse_held_addresses(wanted: Sequence[Host], existing: Iterable[Existing]) -> None:
-    """Raise TestbedError when a host of another name has the address of a wanted one."""
-    holders = {found.host.address: found.host.name for found in existing}
+def refuse_conflicts(wanted: Sequence[Host], existing: Iterable[Existing]) -> None:
+    """Raise TestbedError when another inventory's host has the name or the address of a wanted one."""
     for host in wanted:
-        holder = holders.get(host.address, host.name)
-        if holder != host.name:
-            raise TestbedError(
-                f"{host.name} cannot have {host.address}: test host {holder} has it. "
-                f"Remove that one first: scripts/testbed down {holder}",
-                UNAVAILABLE,
-            )
+        for found in existing:
+            other = found.host
+            if (other.name == host.name) != (other.address == host.address):
+                raise TestbedError(
+                    f"{host.name} ({host.address}) cannot be made: another inventory's test host "
+                    f"{other.name} ({other.address}) is there. "
+                    f"Remove that one first: scripts/testbed down {other.name}",
+                    UNAVAILABLE,
+                )
+
+
+def is_usable(found: Existing, host: Host) -> bool:
+    """Whether a container can be the wanted host: of today's recipe, and not left half made."""
+    return found.recipe == fingerprint(host) and found.state != "created"
 
 
 def fingerprint(host: Host) -> str:
     """What a host was made from; a host with another fingerprint is made anew."""
-    text = "\n".join([images.host_recipe(host.suite).tag, host.name, host.address, *container_options()])
+    text = repr((images.host_recipe(host.suite).tag, host.name, mac_address(host.address), _OPTIONS))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def container_options() -> list[str]:
-    """Options that let systemd run as on a server.
-
-    Privileged: without, crun's device filter needs more locked memory than some machines allow, and units
-    that sandbox themselves cannot mount. No limit on processes: the controller for it may be missing.
-    Name resolution and /etc/hosts are left to the image: a file that podman mounts there cannot be replaced
-    from inside, as configuration tools do.
-    """
-    return [
-        "--privileged",
-        "--systemd=always",
-        "--pids-limit=-1",
-        "--no-hosts",
-        "--dns=none",
-        *limits(),
-    ]
 
 
 def limits() -> list[str]:
     """The --ulimit options that fit this process."""
-    return ulimit_options(resource.getrlimit(resource.RLIMIT_NOFILE)[1], resource.getrlimit(resource.RLIMIT_NPROC)[1])
+    kinds = (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC)
+    files, processes = (resource.getrlimit(kind)[1] for kind in kinds)
+    return ulimit_options(files, processes)
 
 
 def etc_hosts(host: Host, neighbours: Iterable[Host]) -> str:
@@ -114,6 +115,15 @@ def etc_hosts(host: Host, neighbours: Iterable[Host]) -> str:
     others = sorted(set(neighbours) | {host}, key=lambda one: one.name)
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
     return "\n".join([*lines, *(f"{one.address} {one.name}" for one in others), ""])
+
+
+def mac_address(address: str) -> str:
+    """A locally administered MAC address made of the IPv4 address.
+
+    A host that was reset keeps it. With a new one at each start, whoever talked to the host a moment ago
+    would go on sending to the old one until its neighbour table forgets it, which takes up to a minute.
+    """
+    return "02:42:" + ":".join(f"{number:02x}" for number in ipaddress.IPv4Address(address).packed)
 
 
 def _create(podman: Podman, host: Host, neighbours: Sequence[Host]) -> None:
@@ -124,12 +134,14 @@ def _create(podman: Podman, host: Host, neighbours: Sequence[Host]) -> None:
         f"--hostname={host.name}",
         f"--network={NETWORK}",
         f"--ip={host.address}",
+        f"--mac-address={mac_address(host.address)}",
         f"--label={LABEL}=host",
         f"--label={LABEL}.name={host.name}",
         f"--label={LABEL}.suite={host.suite}",
         f"--label={LABEL}.address={host.address}",
         f"--label={LABEL}.recipe={fingerprint(host)}",
-        *container_options(),
+        *_OPTIONS,
+        *limits(),
         images.host_recipe(host.suite).tag,
         "/sbin/init",
     )
@@ -155,7 +167,7 @@ def _personal_files(host: Host, neighbours: Sequence[Host]) -> bytes:
 
 
 def _wait(podman: Podman, progress: Progress, host: Host) -> None:
-    """Return when the host takes a login and systemd has finished booting; TestbedError after the deadline."""
+    """Return when the host takes a login and systemd has booted; TestbedError after BOOT_SECONDS."""
     deadline = time.monotonic() + BOOT_SECONDS
     command = [*keys.ssh_command(host.address), "systemctl is-system-running --wait"]
     last = ""
@@ -169,7 +181,8 @@ def _wait(podman: Podman, progress: Progress, host: Host) -> None:
             _report(progress, host, state)
             return
         time.sleep(0.2)
-    log = podman.attempt("exec", CONTAINER_PREFIX + host.name, "journalctl", "--no-pager", "--lines=5", "-p", "warning")
+    journal = ("journalctl", "--no-pager", "--lines=5", "--priority=warning")
+    log = podman.attempt("exec", CONTAINER_PREFIX + host.name, *journal)
     raise TestbedError(
         f"{host.name} ({host.address}) took no login within {BOOT_SECONDS} s; ssh said: {last or 'nothing'}. "
         f"Its journal: {log.stdout.decode(errors='replace').strip() or 'empty'}. "

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from testbed_lib import machine
 from testbed_lib.errors import TestbedError
 from testbed_lib.podman import Podman
 from testbed_lib.progress import Progress
@@ -16,7 +18,8 @@ from testbed_lib.settings import BUILD_SECONDS, CACHE_ADDRESS, CACHE_PORT, CACHE
 
 _SCRIPTS = Path(__file__).resolve().parent / "image"
 
-# A bare server: what Ansible needs (python3, sudo, sshd) and what every Debian server has. No broker, Erlang or Java.
+# A bare server: what Ansible needs (python3, sudo, sshd) and what every Debian server has.
+# No broker, no Erlang, no Java.
 _HOST_PACKAGES = (
     "ca-certificates",
     "dbus",
@@ -43,14 +46,13 @@ class Recipe:
     packages: tuple[str, ...]
     script: str
     arguments: tuple[str, ...] = ()
-    apt_options: tuple[str, ...] = field(default=())
+    apt_options: tuple[str, ...] = ()
 
     @property
     def tag(self) -> str:
         """The image's name with a hash of the recipe, so that another recipe is another image."""
-        text = "\n".join(
-            [self.name, self.suite, *self.packages, *self.arguments, *self.apt_options, self.script]
-        )
+        parts = (self.name, self.suite, self.packages, self.arguments, self.apt_options, self.script)
+        text = repr(parts)
         return f"localhost/brokerkit/{self.name}:{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
@@ -113,13 +115,11 @@ def _build(podman: Podman, progress: Progress, recipe: Recipe, running: list[str
 
 
 def _bootstrap(podman: Podman, recipe: Recipe) -> None:
-    """Pipe a root file system from mmdebstrap into podman; the image gets its name only when both succeeded."""
+    """Pipe a root file system from mmdebstrap into podman; only a whole one gets the image's name."""
     log = LOGS / f"build-{recipe.name}.log"
     hook = LOGS / f"build-{recipe.name}.sh"
     hook.write_text(recipe.script, encoding="utf-8")
     command = [
-        "timeout",
-        str(BUILD_SECONDS),
         "mmdebstrap",
         "--variant=minbase",
         f"--include={','.join(recipe.packages)}",
@@ -128,20 +128,25 @@ def _bootstrap(podman: Podman, recipe: Recipe) -> None:
         recipe.suite,
         "-",
     ]
-    with log.open("wb") as words:
-        source = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=words)
+    proxy = machine.http_proxy()
+    environment = {**os.environ, **({"http_proxy": proxy} if proxy else {})}
+    with (
+        log.open("wb") as words,
+        subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=words, env=environment
+        ) as source,
+    ):
         imported = subprocess.run(
             podman.command("import", "--quiet", f"--change=LABEL={LABEL}=1", "-"),
             stdin=source.stdout,
             capture_output=True,
             text=True,
+            cwd="/",
             env=podman.environment,
+            timeout=BUILD_SECONDS,
             check=False,
         )
-        if source.stdout:
-            source.stdout.close()
-        status = source.wait()
-    if status != 0:
+    if source.returncode != 0:
         raise TestbedError(f"mmdebstrap could not build {recipe.name}; {log} ends with:\n{_tail(log)}")
     if imported.returncode != 0:
         raise TestbedError(f"podman could not import image {recipe.name}: {imported.stderr.strip()}")

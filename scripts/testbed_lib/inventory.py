@@ -48,7 +48,8 @@ def read_hosts(inventories: Sequence[str]) -> list[Host]:
 def hosts_of(listing: Mapping[str, Any], inventory: str) -> list[Host]:
     """Host specifications from what ``ansible-inventory --list`` printed."""
     variables = listing.get("_meta", {}).get("hostvars", {})
-    hosts = [_host(name, values, inventory) for name, values in variables.items() if "testbed_suite" in values]
+    wanted = {name: values for name, values in variables.items() if "testbed_suite" in values}
+    hosts = [_host(name, values, inventory) for name, values in wanted.items()]
     if not hosts:
         raise TestbedError(
             f"Inventory {inventory} has no host for the test bed: set testbed_suite ({', '.join(SUITES)}) "
@@ -65,7 +66,8 @@ def refuse_shared_addresses(hosts: Sequence[Host]) -> None:
         other = holders.setdefault(host.address, host.name)
         if other != host.name:
             raise TestbedError(
-                f"Hosts {other} and {host.name} both have ansible_host {host.address}: give one of them another.", USAGE
+                f"Hosts {other} and {host.name} both have ansible_host {host.address}: give each its own.",
+                USAGE,
             )
 
 
@@ -75,7 +77,8 @@ def select(hosts: Sequence[Host], names: Sequence[str]) -> list[Host]:
     unknown = [name for name in names if name not in known]
     if unknown:
         raise TestbedError(
-            f"No host {', '.join(unknown)} with a testbed_suite in the inventory: it has {', '.join(known)}.", USAGE
+            f"The inventory has no test host {', '.join(unknown)}; it has {', '.join(known)}.",
+            USAGE,
         )
     return [known[name] for name in names] if names else list(hosts)
 
@@ -88,7 +91,9 @@ def _host(name: str, values: Mapping[str, Any], inventory: str) -> Host:
             f"{where}: a test host's name is its hostname; use small letters, digits and hyphens.", USAGE
         )
     if suite not in SUITES:
-        raise TestbedError(f"{where}: testbed_suite is {suite!r}; it must be one of {', '.join(SUITES)}.", USAGE)
+        raise TestbedError(
+            f"{where}: testbed_suite is {suite!r}; it must be one of {', '.join(SUITES)}.", USAGE
+        )
     try:
         usable = ipaddress.IPv4Address(address) in SUBNET.hosts()
     except ValueError:
@@ -109,9 +114,8 @@ def _list_inventory(inventory: str) -> Mapping[str, Any]:
     program = str(local) if local.exists() else shutil.which("ansible-inventory")
     if program is None:
         raise TestbedError("ansible-inventory is missing: run `make venv` first.", UNAVAILABLE)
-    run = subprocess.run(
-        [program, "-i", inventory, "--list"], cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False
-    )
+    command = [program, "-i", inventory, "--list"]
+    run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False)
     if run.returncode != 0:
         raise TestbedError(f"ansible-inventory cannot read {inventory}: {run.stderr.strip()}", USAGE)
     listing: Mapping[str, Any] = json.loads(run.stdout)

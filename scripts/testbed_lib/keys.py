@@ -1,6 +1,6 @@
 """The keys of the test hosts: one for logging in, one that every host shows.
 
-They belong to the machine, so that any checkout reaches any host, and a host that was reset shows the same key.
+They belong to the machine: any checkout reaches any host, and a host that was reset shows the same key.
 """
 
 from __future__ import annotations

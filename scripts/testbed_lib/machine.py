@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from testbed_lib.errors import NO_PERMISSION, UNAVAILABLE, TestbedError
 from testbed_lib.progress import Progress
+from testbed_lib.settings import INSTALL_SECONDS
 
 # program -> (Debian package, what it is for)
 PROGRAMS = {
@@ -22,16 +24,19 @@ PROGRAMS = {
     "ip": ("iproute2", "shows which subnets are taken"),
     "nsenter": ("util-linux", "enters the mount namespace"),
 }
-# Folders that a user's PATH may lack; netavark is a helper that podman looks for in its own folders.
-PROGRAM_PATH = os.pathsep.join(
-    [os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/lib/podman", "/usr/libexec/podman"]
-)
+# Folders that a PATH may lack; netavark is a helper that podman keeps in a folder of its own.
+_MORE_FOLDERS = ("/usr/sbin", "/sbin", "/usr/lib/podman", "/usr/libexec/podman")
 
 # The kernel's limit on open files that a test host gets where the machine allows it: systemd's own default.
 MOST_OPEN_FILES = 524288
 # podman lowers its own process limit to kernel.pid_max (32768 on a small machine) and, without
 # CAP_SYS_RESOURCE, cannot raise it again for a container: stay below it.
 MOST_PROCESSES = 30000
+
+
+def complete_path() -> None:
+    """Let this process and those that it starts find administrators' programs."""
+    os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", "/usr/bin:/bin"), *_MORE_FOLDERS])
 
 
 def become_root(arguments: Sequence[str]) -> None:
@@ -41,10 +46,11 @@ def become_root(arguments: Sequence[str]) -> None:
     sudo = shutil.which("sudo")
     if sudo is None:
         raise TestbedError(
-            "Test hosts need root (mounts, network, systemd) and there is no sudo here: run the command as root.",
+            "Test hosts need root (for mounts and a network), and there is no sudo: run the command as root.",
             NO_PERMISSION,
         )
-    os.execv(sudo, [sudo, "--preserve-env=PATH,http_proxy", *arguments])
+    print("testbed: test hosts need root (for mounts and a network): going on with sudo", file=sys.stderr)
+    os.execv(sudo, [sudo, "--", *arguments])  # noqa: S606 - no shell is wanted
 
 
 def missing_programs(find: Callable[[str], str | None]) -> dict[str, str]:
@@ -57,13 +63,14 @@ def prepare(progress: Progress, install: bool) -> None:
 
     Raises TestbedError (UNAVAILABLE) where installing is not wanted, not possible or fails.
     """
-    missing = missing_programs(_find_program)
+    missing = missing_programs(shutil.which)
     if not missing:
         return
     command = f"apt-get install --no-install-recommends {' '.join(missing)}"
     if shutil.which("apt-get") is None:
         raise TestbedError(
-            f"This machine has no apt-get. Install the counterparts of these Debian packages: {', '.join(missing)}.",
+            "This machine has no apt-get. Install its counterparts of these Debian packages: "
+            f"{', '.join(missing)}.",
             UNAVAILABLE,
         )
     if not install:
@@ -73,9 +80,12 @@ def prepare(progress: Progress, install: bool) -> None:
     with progress.heartbeat(lambda: "still installing packages"):
         _apt_get("update")
         _apt_get("install", "--yes", "--no-install-recommends", *missing)
-    still = missing_programs(_find_program)
+    still = missing_programs(shutil.which)
     if still:
-        raise TestbedError(f"apt-get succeeded but {', '.join(still)} brought no program that works.", UNAVAILABLE)
+        raise TestbedError(
+            f"apt-get installed {', '.join(still)}, yet the programs are not in PATH: repair PATH.",
+            UNAVAILABLE,
+        )
 
 
 def needs_own_cgroup_mount(mountinfo: str) -> bool:
@@ -86,7 +96,10 @@ def needs_own_cgroup_mount(mountinfo: str) -> bool:
     """
     types = [kind for point, kind in mounts(mountinfo) if point == "/sys/fs/cgroup"]
     if not types:
-        raise TestbedError("Nothing is mounted on /sys/fs/cgroup: systemd hosts need control groups.", UNAVAILABLE)
+        raise TestbedError(
+            "Nothing is mounted on /sys/fs/cgroup, and systemd hosts need control groups: mount them there.",
+            UNAVAILABLE,
+        )
     return types[-1] != "cgroup2"
 
 
@@ -109,13 +122,19 @@ def ulimit_options(hard_open_files: int, hard_processes: int) -> list[str]:
     return [f"--ulimit=nofile={files}:{files}", f"--ulimit=nproc={processes}:{processes}"]
 
 
+def http_proxy() -> str | None:
+    """The http proxy that this machine's apt uses: from its configuration, or from the environment."""
+    configured = ""
+    if shutil.which("apt-config"):
+        command = ["apt-config", "shell", "proxy", "Acquire::http::Proxy"]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        configured = run.stdout.strip().removeprefix("proxy=").strip("'")
+    return configured or os.environ.get("http_proxy") or None
+
+
 def read_mountinfo() -> str:
     """The mounts that this process sees."""
     return Path("/proc/self/mountinfo").read_text(encoding="utf-8")
-
-
-def _find_program(name: str) -> str | None:
-    return shutil.which(name, path=PROGRAM_PATH)
 
 
 def _apt_get(*arguments: str) -> None:
@@ -128,6 +147,7 @@ def _apt_get(*arguments: str) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        timeout=INSTALL_SECONDS,
         check=False,
     )
     if run.returncode != 0:

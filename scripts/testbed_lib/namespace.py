@@ -1,8 +1,8 @@
 """A mount namespace of podman's own, on machines whose /sys/fs/cgroup crun refuses.
 
-The namespace is kept on a bind mount of a file, so that every podman call enters the same one: the hosts' network
-namespaces are mounted in it. The file lies on a private tmpfs, as the kernel demands. After a
-reboot the tmpfs is gone and with it the file: a new one is made, and podman finds its hosts stopped.
+The namespace is kept on a bind mount of a file, so that every podman call enters the same one: the hosts'
+network namespaces are mounted in it. The file lies on a private tmpfs, as the kernel demands. After a reboot
+the tmpfs is gone and with it the file: a new one is made, and podman finds its hosts stopped.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ done
 
 
 def enter() -> list[str]:
-    """The words to put before a podman command; makes the run folder and the namespace where they are missing."""
+    """The words to put before a podman command; makes the run folder and, where needed, the namespace."""
     mount_run_folder()
     mountinfo = read_mountinfo()
     if not needs_own_cgroup_mount(mountinfo):

@@ -23,8 +23,8 @@ def ensure(podman: Podman) -> None:
     holder = route_holder(_routes(), bridge) or network_holder(_machine_networks())
     if holder:
         raise TestbedError(
-            f"The test hosts' subnet {SUBNET} is taken by {holder}. Their addresses are fixed in the inventories: "
-            "free the subnet, or use another machine.",
+            f"The test hosts' subnet {SUBNET} is taken by {holder}. "
+            "Their addresses are fixed in the inventories: free the subnet, or use another machine.",
             UNAVAILABLE,
         )
     if bridge is None:
@@ -47,7 +47,10 @@ def remove(podman: Podman) -> None:
 
 
 def route_holder(routes: Iterable[Mapping[str, Any]], bridge: str | None) -> str | None:
-    """The interface other than our bridge whose route overlaps the subnet; ``routes`` as ``ip -json`` gives them."""
+    """The interface other than our bridge whose route overlaps the subnet.
+
+    ``routes`` is what ``ip -json route`` prints.
+    """
     for route in routes:
         destination = str(route.get("dst", "default"))
         if destination == "default" or route.get("dev") == bridge:
@@ -58,7 +61,10 @@ def route_holder(routes: Iterable[Mapping[str, Any]], bridge: str | None) -> str
 
 
 def network_holder(networks: Mapping[str, str]) -> str | None:
-    """The machine's own container network that overlaps the subnet; ``networks`` maps names to their definitions."""
+    """The machine's own container network that overlaps the subnet.
+
+    ``networks`` maps file names to their text.
+    """
     for name, text in networks.items():
         try:
             definition = json.loads(text)
@@ -99,7 +105,9 @@ def _bridge(podman: Podman) -> str | None:
 
 
 def _routes() -> list[dict[str, Any]]:
-    run = subprocess.run(["ip", "-json", "-4", "route", "show"], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        ["ip", "-json", "-4", "route", "show"], capture_output=True, text=True, timeout=30, check=True
+    )
     routes: list[dict[str, Any]] = json.loads(run.stdout or "[]")
     return routes
 

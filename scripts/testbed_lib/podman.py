@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from typing import Any
 
-from testbed_lib import namespace
+from testbed_lib import machine, namespace
 from testbed_lib.errors import FAILED, UNAVAILABLE, TestbedError
 from testbed_lib.progress import Progress
 from testbed_lib.settings import RUN, STATE
 
 CALL_SECONDS = 300
 
-# Locks in files of our own: by default every podman of the machine shares one segment of /dev/shm for its locks, and
-# frees all of them when it finds that the machine was rebooted. This file also stands in for the machine's
-# containers.conf, whose defaults are meant for other containers.
+# Locks in files of our own: by default every podman of the machine shares one segment of /dev/shm for its
+# locks, and frees all of them when it finds that the machine was rebooted. This file also stands in for the
+# machine's containers.conf, whose defaults are meant for other containers.
 _CONFIGURATION = """[engine]
 lock_type = "file"
+[containers]
+http_proxy = false
 """
 
 
@@ -26,6 +29,8 @@ class Podman:
     """The podman command with the namespace and the storage that every call needs."""
 
     def __init__(self, progress: Progress) -> None:
+        if machine.missing_programs(shutil.which):
+            raise TestbedError("Programs are missing here: `scripts/testbed up` installs them.", UNAVAILABLE)
         self._base = [
             *namespace.enter(),
             "podman",
@@ -78,7 +83,7 @@ class Podman:
         probe = self.attempt("--storage-driver=overlay", "info")
         if probe.returncode == 0:
             return "overlay"
-        progress.say(f"overlay storage does not work below {STATE}: hosts will start slower and need more disk (vfs)")
+        progress.say(f"overlay storage does not work below {STATE}: vfs is slower and takes more of the disk")
         fallback = self.attempt("--storage-driver=vfs", "info")
         if fallback.returncode != 0:
             words = fallback.stderr.decode(errors="replace").strip()

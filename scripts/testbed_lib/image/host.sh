@@ -12,7 +12,7 @@ chmod 0440 "$root/etc/sudoers.d/ops"
 install -d -m 0700 -o "$(chroot "$root" id -u ops)" -g "$(chroot "$root" id -g ops)" "$root/home/ops/.ssh"
 rm -f "$root"/etc/ssh/ssh_host_*
 
-# What the hosts' kernel belongs to is the machine that runs them: no modules, sysctls, devices or consoles from here.
+# The hosts' kernel is the kernel of the machine that runs them: no modules, sysctls, devices or consoles from here.
 # Timers of apt would take its lock at a random moment of a test.
 chroot "$root" systemctl mask --quiet \
     systemd-modules-load.service systemd-sysctl.service systemd-udevd.service systemd-udev-trigger.service \
@@ -26,6 +26,9 @@ chroot "$root" systemctl mask --quiet \
 for mirror in $(sed -n 's#^deb .*http://\([^/ ]*\).*#\1#p' "$root/etc/apt/sources.list" | sort -u); do
     printf 'Acquire::http::Proxy::%s "http://%s";\n' "$mirror" "$cache"
 done > "$root/etc/apt/apt.conf.d/80testbed-cache"
+# The journal is the host's own: without this it begins with the messages of the machine's kernel.
+install -d "$root/etc/systemd/journald.conf.d"
+printf '[Journal]\nReadKMsg=no\n' > "$root/etc/systemd/journald.conf.d/testbed.conf"
 printf 'Acquire::Languages "none";\n' > "$root/etc/apt/apt.conf.d/80testbed"
 
 # A host knows no name server: whatever it needs from outside comes through the cache or from the controller.
