@@ -1,0 +1,91 @@
+"""What a test host is made from, and when another one has to make room."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from testbed_lib import cli, hosts, images, keys
+from testbed_lib.errors import USAGE, TestbedError
+from testbed_lib.hosts import Existing
+from testbed_lib.inventory import Host
+from testbed_lib.settings import SUITES
+
+RABBIT = Host("rabbit1", "bookworm", "10.61.13.11")
+
+
+def existing(host: Host, state: str = "running", recipe: str | None = None) -> Existing:
+    return Existing(host, recipe or hosts.fingerprint(host), state, created=0)
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(images.Recipe)])
+def test_every_part_of_a_recipe_is_in_its_tag(field: str) -> None:
+    recipe = images.host_recipe("sid")
+    other = "changed" if isinstance(getattr(recipe, field), str) else ("changed",)
+    assert dataclasses.replace(recipe, **{field: other}).tag != recipe.tag
+
+
+def test_the_same_recipe_has_the_same_tag() -> None:
+    assert images.host_recipe("sid").tag == images.host_recipe("sid").tag
+    assert len({images.host_recipe(suite).tag for suite in SUITES} | {images.cache_recipe().tag}) == 5
+
+
+def test_hosts_hold_nothing_that_the_project_installs() -> None:
+    for suite in SUITES:
+        assert not {"rabbitmq-server", "erlang-base", "activemq", "default-jre"} & set(
+            images.host_recipe(suite).packages
+        )
+
+
+@pytest.mark.parametrize("change", [{"suite": "sid"}, {"address": "10.61.13.12"}, {"name": "rabbit2"}])
+def test_another_host_has_another_fingerprint(change: dict[str, str]) -> None:
+    assert hosts.fingerprint(dataclasses.replace(RABBIT, **change)) != hosts.fingerprint(RABBIT)
+
+
+def test_a_host_of_the_recipe_is_kept_running_or_stopped() -> None:
+    assert hosts.is_usable(existing(RABBIT), RABBIT)
+    assert hosts.is_usable(existing(RABBIT, state="exited"), RABBIT)
+
+
+def test_a_half_made_or_outdated_host_is_not() -> None:
+    assert not hosts.is_usable(existing(RABBIT, state="created"), RABBIT)
+    assert not hosts.is_usable(existing(RABBIT, recipe="of yesterday"), RABBIT)
+
+
+def test_hosts_of_other_inventories_are_not_overrun() -> None:
+    same_address = existing(Host("bench1", "sid", RABBIT.address))
+    same_name = existing(Host(RABBIT.name, "sid", "10.61.13.99"))
+    with pytest.raises(TestbedError, match=r"host bench1 \(10\.61\.13\.11\) is there\..*down bench1"):
+        hosts.refuse_conflicts([RABBIT], [same_address])
+    with pytest.raises(TestbedError, match=r"host rabbit1 \(10\.61\.13\.99\) is there"):
+        hosts.refuse_conflicts([RABBIT], [same_name])
+    hosts.refuse_conflicts([RABBIT], [existing(RABBIT), existing(Host("bench1", "sid", "10.61.13.31"))])
+
+
+def test_etc_hosts_names_every_neighbour_once() -> None:
+    other = Host("rabbit2", "sid", "10.61.13.12")
+    lines = hosts.etc_hosts(RABBIT, [other, RABBIT]).splitlines()
+    assert lines[0] == "127.0.0.1 localhost"
+    assert lines[2:] == ["10.61.13.11 rabbit1", "10.61.13.12 rabbit2"]
+
+
+def test_the_mac_address_follows_from_the_address() -> None:
+    assert hosts.mac_address("10.61.13.11") == "02:42:0a:3d:0d:0b"
+
+
+def test_one_known_hosts_line_covers_the_subnet() -> None:
+    assert keys.known_hosts("ssh-ed25519 AAAA brokerkit test host\n") == "10.61.13.* ssh-ed25519 AAAA\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["fly"], ["up", "--wings"], ["status", "--format", "xml"], ["ssh"], ["up", "-i"]]
+)
+def test_wrong_usage_has_its_exit_code(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(arguments) == USAGE
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_help_tells_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(code in text for code in ("64", "69", "77"))
