@@ -6,7 +6,6 @@ pure and collect everything that is wrong, so that one run names all of it.
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import re
 from typing import Any
@@ -230,22 +229,12 @@ def _free_config_refusals(settings: Settings) -> list[str]:
     return found
 
 
-def _unknown(settings: Settings, given: list[str]) -> list[str]:
-    found = []
-    for name in given:
-        if name not in settings:
-            near = difflib.get_close_matches(name, list(settings), n=1)
-            hint = f"did you mean {near[0]}?" if near else "the README lists those that exist"
-            found.append(f"{name}: is not a variable of the role rabbitmq, whose prefix it carries; {hint}")
-    return found
-
-
-def refusals(settings: Settings, given: list[str] | None = None) -> list[str]:
+def refusals(settings: Settings) -> list[str]:
     """Return everything that is wrong with the variables alone, one sentence each; an empty list when nothing is.
 
-    `given` names every variable that somebody set under the role's prefix.
+    The values have the types of the role's argument specs (see `arguments`).
     """
-    found = _unknown(settings, given or []) + _secret_refusals(settings) + _name_refusals(settings)
+    found = _secret_refusals(settings) + _name_refusals(settings)
     found += _repository_refusals(settings) + _address_refusals(settings) + _port_refusals(settings)
     return found + _limit_refusals(settings) + _free_config_refusals(settings)
 
