@@ -20,7 +20,7 @@ from testbed_lib.inventory import Host
 from testbed_lib.machine import ulimit_options
 from testbed_lib.podman import Podman
 from testbed_lib.progress import Progress
-from testbed_lib.settings import BOOT_SECONDS, CONTAINER_PREFIX, LABEL, NETWORK
+from testbed_lib.settings import BOOT_SECONDS, CONTAINER_PREFIX, LABEL, NETWORK, UNFINISHED_PREFIX
 
 _OPS_ID = 1000  # the first user of an image that has no other
 
@@ -44,7 +44,8 @@ class Existing:
 def list_existing(podman: Podman) -> list[Existing]:
     """All test hosts on this machine, whichever inventory made them."""
     rows = podman.json("ps", "--all", "--format=json", f"--filter=label={LABEL}=host") or []
-    return sorted((_existing(row) for row in rows), key=lambda found: found.host)
+    finished = [row for row in rows if not row["Names"][0].startswith(UNFINISHED_PREFIX)]
+    return sorted(map(_existing, finished), key=lambda found: found.host)
 
 
 def up(podman: Podman, progress: Progress, wanted: Sequence[Host], neighbours: Sequence[Host]) -> None:
@@ -58,7 +59,7 @@ def up(podman: Podman, progress: Progress, wanted: Sequence[Host], neighbours: S
 
     def one(host: Host) -> None:
         found = existing.get(host.name)
-        if found and not is_usable(found, host):
+        if found and found.recipe != fingerprint(host):
             progress.say(f"{host.name}: replacing a host made from another recipe")
             remove(podman, [host.name])
             found = None
@@ -92,11 +93,6 @@ def refuse_conflicts(wanted: Sequence[Host], existing: Iterable[Existing]) -> No
                 )
 
 
-def is_usable(found: Existing, host: Host) -> bool:
-    """Whether a container can be the wanted host: of today's recipe, and not left half made."""
-    return found.recipe == fingerprint(host) and found.state != "created"
-
-
 def fingerprint(host: Host) -> str:
     """What a host was made from; a host with another fingerprint is made anew."""
     text = repr((images.host_recipe(host.suite).tag, host.name, mac_address(host.address), _OPTIONS))
@@ -127,10 +123,12 @@ def mac_address(address: str) -> str:
 
 
 def _create(podman: Podman, host: Host, neighbours: Sequence[Host]) -> None:
-    container = CONTAINER_PREFIX + host.name
+    """Make a host without starting it; only a whole one gets its name."""
+    unfinished = UNFINISHED_PREFIX + host.name
+    podman.run("rm", "--force", "--ignore", unfinished)
     podman.run(
         "create",
-        f"--name={container}",
+        f"--name={unfinished}",
         f"--hostname={host.name}",
         f"--network={NETWORK}",
         f"--ip={host.address}",
@@ -145,7 +143,8 @@ def _create(podman: Podman, host: Host, neighbours: Sequence[Host]) -> None:
         images.host_recipe(host.suite).tag,
         "/sbin/init",
     )
-    podman.run("cp", "--archive=false", "-", f"{container}:/", stdin=_personal_files(host, neighbours))
+    podman.run("cp", "--archive=false", "-", f"{unfinished}:/", stdin=_personal_files(host, neighbours))
+    podman.run("rename", unfinished, CONTAINER_PREFIX + host.name)
 
 
 def _personal_files(host: Host, neighbours: Sequence[Host]) -> bytes:

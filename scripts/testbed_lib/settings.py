@@ -21,9 +21,10 @@ SUBNET = ipaddress.IPv4Network("10.61.13.0/24")
 GATEWAY = ipaddress.IPv4Address("10.61.13.1")
 CACHE_ADDRESS = ipaddress.IPv4Address("10.61.13.2")
 CACHE_PORT = 3142
-CACHE_NAME = "brokerkit-cache"
+CACHE_NAME = "package-cache"
 CACHE_VOLUME = "brokerkit-cache"
 CONTAINER_PREFIX = "brokerkit-"
+UNFINISHED_PREFIX = "unfinished-"
 LABEL = "org.brokerkit.testbed"
 
 LOGIN = "ops"

@@ -14,8 +14,8 @@ from testbed_lib.settings import SUITES
 RABBIT = Host("rabbit1", "bookworm", "10.61.13.11")
 
 
-def existing(host: Host, state: str = "running", recipe: str | None = None) -> Existing:
-    return Existing(host, recipe or hosts.fingerprint(host), state, created=0)
+def existing(host: Host) -> Existing:
+    return Existing(host, hosts.fingerprint(host), "running", created=0)
 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(images.Recipe)])
@@ -40,16 +40,6 @@ def test_hosts_hold_nothing_that_the_project_installs() -> None:
 @pytest.mark.parametrize("change", [{"suite": "sid"}, {"address": "10.61.13.12"}, {"name": "rabbit2"}])
 def test_another_host_has_another_fingerprint(change: dict[str, str]) -> None:
     assert hosts.fingerprint(dataclasses.replace(RABBIT, **change)) != hosts.fingerprint(RABBIT)
-
-
-def test_a_host_of_the_recipe_is_kept_running_or_stopped() -> None:
-    assert hosts.is_usable(existing(RABBIT), RABBIT)
-    assert hosts.is_usable(existing(RABBIT, state="exited"), RABBIT)
-
-
-def test_a_half_made_or_outdated_host_is_not() -> None:
-    assert not hosts.is_usable(existing(RABBIT, state="created"), RABBIT)
-    assert not hosts.is_usable(existing(RABBIT, recipe="of yesterday"), RABBIT)
 
 
 def test_hosts_of_other_inventories_are_not_overrun() -> None:
