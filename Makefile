@@ -1,0 +1,40 @@
+# Two commands matter: `make demo` and `make test`. Both install what they need; see README.md.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+
+help: ## what there is to run
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.ready: requirements.txt scripts/setup
+	@scripts/setup $(VENV)
+
+setup: $(VENV)/.ready ## the virtual environment, from hash-locked requirements
+
+demo: setup ## a bare host becomes a broker that is proven by messages
+	@scripts/demo
+
+check: setup ## lint, types, unit tests and generated pages: under two minutes, no hosts
+	@scripts/check
+
+test: check ## everything: the checks, then real brokers on real hosts
+	@scripts/test
+
+bench: setup ## compare with doing it by hand; prints ratios
+	@$(BIN)/python tests/bench/bench.py
+
+docs: setup ## regenerate the tables of variables in the README
+	@$(BIN)/python scripts/variables.py --write
+
+lock: setup ## resolve requirements.in anew into requirements.txt
+	@$(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 --no-emit-index-url --no-emit-find-links --output-file requirements.txt requirements.in
+
+clean: ## take down everything the test bed made on this machine
+	@scripts/testbed clean
+
+.PHONY: help setup demo check test bench docs lock clean

@@ -1,0 +1,82 @@
+"""What a converged RabbitMQ node looks like from inside, on every release it is put on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+FILES = {
+    "/etc/rabbitmq/rabbitmq.conf": ("root", "rabbitmq", 0o640),
+    "/etc/rabbitmq/enabled_plugins": ("root", "rabbitmq", 0o640),
+    "/etc/rabbitmq/rabbitmq-env.conf": ("root", "rabbitmq", 0o640),
+    "/var/lib/rabbitmq/.erlang.cookie": ("rabbitmq", "rabbitmq", 0o400),
+    "/etc/systemd/system/rabbitmq-server.service.d/brokerkit.conf": ("root", "root", 0o644),
+}
+HEADED = [path for path in FILES if not path.endswith(("cookie", "enabled_plugins"))]
+
+
+def ctl(host: Any, *words: str) -> Any:
+    """Return what rabbitmqctl answers, parsed."""
+    return json.loads(host.check_output("rabbitmqctl --quiet --formatter json " + " ".join(words)))
+
+
+def test_the_service_runs_and_starts_at_boot(host: Any) -> None:
+    service = host.service("rabbitmq-server")
+    assert service.is_running
+    assert service.is_enabled
+
+
+@pytest.mark.parametrize("path", sorted(FILES))
+def test_files_belong_to_root_and_strangers_cannot_read_them(host: Any, path: str) -> None:
+    owner, group, mode = FILES[path]
+    file = host.file(path)
+    assert (file.user, file.group, file.mode) == (owner, group, mode)
+
+
+@pytest.mark.parametrize("path", sorted(HEADED))
+def test_files_say_who_manages_them(host: Any, path: str) -> None:
+    assert "Managed by Brokerkit" in host.file(path).content_string
+
+
+@pytest.mark.parametrize("port", [5672, 8080, 61613])
+def test_the_listeners_are_open(host: Any, port: int) -> None:
+    assert host.socket(f"tcp://0.0.0.0:{port}").is_listening or host.socket(f"tcp://:::{port}").is_listening
+
+
+def test_the_default_management_port_is_closed(host: Any) -> None:
+    assert not host.socket("tcp://15672").is_listening
+
+
+def test_guest_does_not_exist(host: Any) -> None:
+    assert "guest" not in {user["user"] for user in ctl(host, "list_users")}
+
+
+def test_the_administrator_and_the_declared_users_exist(host: Any) -> None:
+    users = {user["user"]: user["tags"] for user in ctl(host, "list_users")}
+    assert users == {"admin": ["administrator"], "shop": [], "smoke": ["monitoring"]}
+
+
+def test_the_declared_vhosts_exist(host: Any) -> None:
+    assert {vhost["name"] for vhost in ctl(host, "list_vhosts")} == {"/", "shop", "brokerkit-smoke"}
+
+
+def test_the_plugins_are_the_list_and_what_it_needs(host: Any) -> None:
+    listed = host.check_output("rabbitmq-plugins list --quiet --minimal --explicitly-enabled").split()
+    assert set(listed) == {"rabbitmq_management", "rabbitmq_stomp"}
+
+
+def test_nothing_of_the_first_boot_is_left(host: Any) -> None:
+    assert not host.file("/var/lib/rabbitmq/first-boot.json").exists
+    assert not host.file("/run/systemd/system/rabbitmq-server.service.d/first-boot.conf").exists
+
+
+def test_no_restart_is_owed(host: Any) -> None:
+    assert not host.file("/var/lib/brokerkit/rabbitmq/pending.json").exists
+
+
+def test_the_file_limit_reached_the_process(host: Any) -> None:
+    pid = host.check_output("systemctl show rabbitmq-server --property MainPID --value")
+    limits = host.file(f"/proc/{pid}/limits").content_string
+    assert any(line.startswith("Max open files") and "65536" in line for line in limits.splitlines())
