@@ -1,4 +1,4 @@
-"""The library that ships to the hosts has no import path of its own on the controller: here it is ``brokers``."""
+"""The library that ships to the hosts has no import path on the controller: here it is ``brokers``."""
 
 from __future__ import annotations
 

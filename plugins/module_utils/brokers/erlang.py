@@ -15,18 +15,24 @@ Source of the escapes: the Erlang reference manual, "Data Types", escape sequenc
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 _PLAIN_ATOM = re.compile(r"[a-z][a-zA-Z0-9_@]*\Z")
-_RESERVED = frozenset(
-    "after and andalso band begin bnot bor bsl bsr bxor case catch cond div else end fun if let maybe not of "
-    "or orelse receive rem try when xor".split()
+_RESERVED = re.compile(
+    "(after|and|andalso|band|begin|bnot|bor|bsl|bsr|bxor|case|catch|cond|div|else|end|fun|if|let|maybe|not|of|or"
+    r"|orelse|receive|rem|try|when|xor)\Z"
 )
 _MAX_ATOM = 255  # characters; the runtime refuses longer ones
 
 
 class TermError(ValueError):
     """A value that has no Erlang form; the message says where it stands."""
+
+
+def _unreadable(char: str) -> bool:
+    """Return whether erl_scan refuses the character even as an escape (seen with OTP 25)."""
+    return "\ud800" <= char <= "\udfff" or char in "\ufffe\uffff"
 
 
 def _escape(text: str, quote: str) -> str:
@@ -36,6 +42,8 @@ def _escape(text: str, quote: str) -> str:
             out.append("\\" + char)
         elif " " <= char <= "~":
             out.append(char)
+        elif _unreadable(char):
+            raise TermError(f"Erlang does not read the character U+{ord(char):04X}; take it out")
         else:
             # Pure ASCII output reads the same whatever encoding the broker's Erlang assumes for the file.
             out.append(f"\\x{{{ord(char):x}}}")
@@ -46,7 +54,7 @@ def atom(text: str) -> str:
     """Return `text` as an Erlang atom, quoted where it has to be. Raises TermError over 255 characters."""
     if len(text) > _MAX_ATOM:
         raise TermError(f"an atom holds at most {_MAX_ATOM} characters, '{text[:20]}...' has {len(text)}")
-    if _PLAIN_ATOM.match(text) and text not in _RESERVED:
+    if _PLAIN_ATOM.match(text) and not _RESERVED.match(text):
         return text
     return "'" + _escape(text, "'") + "'"
 
@@ -56,11 +64,19 @@ def string(text: str) -> str:
     return '"' + _escape(text, '"') + '"'
 
 
+def _placed(form: Callable[[str], str], text: str, where: str) -> str:
+    """Return `form` of `text`; a refusal gets the place in front."""
+    try:
+        return form(text)
+    except TermError as error:
+        raise TermError(f"{where or 'value'}: {error}") from None
+
+
 def _tagged(tag: str, value: Any, where: str) -> str:
     if tag == "_atom" and isinstance(value, str):
-        return atom(value)
+        return _placed(atom, value, where)
     if tag == "_binary" and isinstance(value, str):
-        return f'<<"{_escape(value, chr(34))}"/utf8>>'
+        return f"<<{_placed(string, value, where)}/utf8>>"
     if tag == "_tuple" and isinstance(value, (list, tuple)):
         return "{" + ", ".join(term(item, f"{where}._tuple[{i}]") for i, item in enumerate(value)) + "}"
     raise TermError(
@@ -80,16 +96,20 @@ def term(value: Any, where: str = "") -> str:
     if isinstance(value, float):
         return _float(value, where)
     if isinstance(value, str):
-        return string(value)
+        return _placed(string, value, where)
     if isinstance(value, dict):
         keys = [str(key) for key in value]
         if len(keys) == 1 and keys[0].startswith("_"):
             return _tagged(keys[0], next(iter(value.values())), where)
-        pairs = (f"{{{atom(str(k))}, {term(v, f'{where}.{k}' if where else str(k))}}}" for k, v in value.items())
-        return "[" + ", ".join(pairs) + "]"
+        return "[" + ", ".join(_pair(key, item, where) for key, item in value.items()) + "]"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(term(item, f"{where}[{i}]") for i, item in enumerate(value)) + "]"
     raise TermError(f"{where or 'value'}: {value!r} has no Erlang form; drop the key or give it a value")
+
+
+def _pair(key: Any, value: Any, where: str) -> str:
+    place = f"{where}.{key}" if where else str(key)
+    return f"{{{_placed(atom, str(key), place)}, {term(value, place)}}}"
 
 
 def _float(value: float, where: str) -> str:
@@ -102,12 +122,12 @@ def _float(value: float, where: str) -> str:
 
 
 def config_file(applications: dict[str, Any]) -> str:
-    """Return the text of a rabbitmq.config or advanced.config: one list of {Application, Settings}, dot at the end."""
+    """Return the text of a rabbitmq.config or advanced.config: a list of {Application, Settings}, and a dot."""
     blocks = []
     for app, settings in applications.items():
         if not isinstance(settings, dict):
             raise TermError(f"{app}: an application's settings are a mapping, not {type(settings).__name__}")
-        lines = [f"    {{{atom(str(k))}, {term(v, f'{app}.{k}')}}}" for k, v in settings.items()]
+        lines = ["    " + _pair(key, value, app) for key, value in settings.items()]
         body = "\n" + ",\n".join(lines) + "\n  " if lines else ""
-        blocks.append(f"  {{{atom(str(app))}, [{body}]}}")
+        blocks.append(f"  {{{_placed(atom, str(app), app)}, [{body}]}}")
     return "[\n" + ",\n".join(blocks) + "\n].\n"
