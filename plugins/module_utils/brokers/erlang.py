@@ -122,7 +122,7 @@ def _float(value: float, where: str) -> str:
 
 
 def config_file(applications: dict[str, Any]) -> str:
-    """Return the text of a rabbitmq.config or advanced.config: a list of {Application, Settings}, and a dot."""
+    """Return the text of a rabbitmq.config or advanced.config: a list of {Application, Settings}, a dot."""
     blocks = []
     for app, settings in applications.items():
         if not isinstance(settings, dict):

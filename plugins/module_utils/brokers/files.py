@@ -1,4 +1,4 @@
-"""A set of files that change together: staged, proven, swapped, and put back when the service does not come up.
+"""A set of files that change together: staged, proven, swapped, put back when the service does not come up.
 
 State lives in one directory per set, readable by root only:
 
@@ -104,7 +104,7 @@ def compare(files: list[Wanted]) -> list[Change]:
 
 
 def stage(files: list[Wanted], directory: str) -> None:
-    """Write the whole set below `directory`, each file at its own path; root only, so that secrets stay secret."""
+    """Write the whole set below `directory`, each file at its own path; root only: some hold secrets."""
     for file in files:
         if file.content is None:
             continue
@@ -114,13 +114,13 @@ def stage(files: list[Wanted], directory: str) -> None:
 
 
 def validate(files: list[Wanted], script: str, arguments: list[str], timeout: float) -> None:
-    """Run `script` with the staging directory and `arguments`; raise FileSetError with its words if it objects."""
+    """Run `script` with the staging directory and `arguments`; raise FileSetError with its objections."""
     with tempfile.TemporaryDirectory(prefix="brokerkit-") as directory:
         stage(files, directory)
         program = os.path.join(directory, ".validate")
         _write(program, script, 0o700, None)
         try:
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603 - the caller's own program
                 [program, directory, *arguments],
                 capture_output=True,
                 text=True,
@@ -132,7 +132,8 @@ def validate(files: list[Wanted], script: str, arguments: list[str], timeout: fl
             raise FileSetError(f"the check of the new files did not end within {timeout:g} s") from None
         if done.returncode != 0:
             said = (done.stdout + done.stderr).replace(directory, "").strip()
-            raise FileSetError(said or f"the check of the new files ended with code {done.returncode} and no words")
+            silence = f"the check of the new files ended with code {done.returncode} and no words"
+            raise FileSetError(said or silence)
 
 
 def _write(path: str, content: str, mode: int, ids: tuple[int, int] | None) -> None:
@@ -160,7 +161,8 @@ def _apply(file: Wanted) -> None:
         return
     ids = _ids(file)
     if ids is None:
-        raise FileSetError(f"{file.path}: user '{file.owner}' or group '{file.group}' does not exist on this host")
+        missing = f"user '{file.owner}' or group '{file.group}'"
+        raise FileSetError(f"{file.path}: {missing} does not exist on this host")
     os.makedirs(os.path.dirname(file.path), mode=0o755, exist_ok=True)
     _write(file.path, file.content, file.mode, ids)
 
@@ -174,13 +176,13 @@ class FileSet:
         self._good = os.path.join(self.directory, "last-good")
 
     def pending(self) -> dict[str, list[str]]:
-        """Return what has changed since the last commit: path -> names of the keys that differ (may be empty)."""
+        """Return what has changed since the last commit: path -> names of the keys that differ (or none)."""
         text = read(self._pending)
         found: dict[str, list[str]] = json.loads(text) if text else {}
         return found
 
     def swap(self, changes: list[Change], keep: bool = True) -> None:
-        """Keep the files as they are now as last good (unless something is pending already), then write the new ones."""
+        """Keep the files of now as last good (unless something is pending already), then write the new ones."""
         if keep:
             self._remember(changes)
         for change in changes:
@@ -202,14 +204,15 @@ class FileSet:
     def commit(self) -> bool:
         """The service came up on these files: forget the old ones. Returns whether anything was pending."""
         had = bool(self.pending())
-        shutil.rmtree(self._good, ignore_errors=True)
+        # In this order: when nothing is pending the old files count for nothing, whole or half removed.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._pending)
+        shutil.rmtree(self._good, ignore_errors=True)
         return had
 
     def roll_back(self) -> list[str]:
-        """Put the last good files back and return their paths; an empty list where none were kept."""
-        manifest = self._manifest()
+        """Put the last good files back and return their paths; an empty list where nothing is pending."""
+        manifest = self._manifest() if self.pending() else {}
         for path, entry in manifest.items():
             if entry == _MISSING:
                 with contextlib.suppress(FileNotFoundError):
