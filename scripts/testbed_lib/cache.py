@@ -15,11 +15,10 @@ from testbed_lib.settings import CACHE_ADDRESS, CACHE_NAME, CACHE_PORT, CACHE_VO
 def ensure(podman: Podman, progress: Progress) -> None:
     """Start the cache unless it runs already from the recipe of today."""
     recipe = images.cache_recipe()
-    inspected = podman.attempt("inspect", "--format={{.State.Running}} {{.ImageName}}", CACHE_NAME)
-    if inspected.stdout.decode().split() == ["true", recipe.tag]:
+    if any((row["State"], row["Image"]) == ("running", recipe.tag) for row in podman.containers("cache")):
         return
     progress.say("starting the package cache")
-    podman.run("rm", "--force", "--ignore", "--time=5", CACHE_NAME)
+    podman.run("rm", "--force", "--ignore", "--time=1", CACHE_NAME)
     proxy = machine.http_proxy()
     podman.run(
         "run",
@@ -47,4 +46,4 @@ def ensure(podman: Podman, progress: Progress) -> None:
 
 def remove(podman: Podman) -> None:
     """Stop the cache; its volume stays."""
-    podman.run("rm", "--force", "--ignore", "--time=5", CACHE_NAME)
+    podman.run("rm", "--force", "--ignore", "--time=1", CACHE_NAME)

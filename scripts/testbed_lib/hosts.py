@@ -43,7 +43,7 @@ class Existing:
 
 def list_existing(podman: Podman) -> list[Existing]:
     """All test hosts on this machine, whichever inventory made them."""
-    rows = podman.json("ps", "--all", "--format=json", f"--filter=label={LABEL}=host") or []
+    rows = podman.containers("host")
     finished = [row for row in rows if not row["Names"][0].startswith(UNFINISHED_PREFIX)]
     return sorted(map(_existing, finished), key=lambda found: found.host)
 
@@ -59,8 +59,9 @@ def up(podman: Podman, progress: Progress, wanted: Sequence[Host], neighbours: S
 
     def one(host: Host) -> None:
         found = existing.get(host.name)
-        if found and found.recipe != fingerprint(host):
-            progress.say(f"{host.name}: replacing a host made from another recipe")
+        reason = replacement_reason(found, host) if found else None
+        if reason:
+            progress.say(f"{host.name}: making it anew, {reason}")
             remove(podman, [host.name])
             found = None
         if found is None:
@@ -77,6 +78,14 @@ def remove(podman: Podman, names: Iterable[str]) -> None:
     containers = [CONTAINER_PREFIX + name for name in names]
     if containers:
         podman.run("rm", "--force", "--ignore", "--time=0", "--volumes", *containers)
+
+
+def replacement_reason(found: Existing, host: Host) -> str | None:
+    """Why a container cannot be the wanted host, None where it can."""
+    if found.recipe != fingerprint(host):
+        return "its recipe has changed"
+    # podman cannot start such a container again
+    return "its processes were ended from outside" if found.state == "vanished" else None
 
 
 def refuse_conflicts(wanted: Sequence[Host], existing: Iterable[Existing]) -> None:

@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from testbed_lib import machine, namespace
 from testbed_lib.errors import FAILED, UNAVAILABLE, TestbedError
 from testbed_lib.progress import Progress
-from testbed_lib.settings import RUN, STATE
+from testbed_lib.settings import LABEL, RUN, STATE
 
 CALL_SECONDS = 300
 
@@ -75,6 +76,20 @@ class Podman:
         """A call's output, read as JSON."""
         return json.loads(self.run(*arguments) or "null")
 
+    def containers(self, kind: str) -> list[dict[str, Any]]:
+        """The containers that carry our label with this value, as ``podman ps`` describes them.
+
+        Where all processes were ended from outside, podman goes on calling a container running: such ones get
+        the state ``vanished`` here.
+        """
+        rows: list[dict[str, Any]] = (
+            self.json("ps", "--all", "--format=json", f"--filter=label={LABEL}={kind}") or []
+        )
+        for row in rows:
+            if row["State"] == "running" and not _is_alive(row["Pid"], row["Id"]):
+                row["State"] = "vanished"
+        return rows
+
     def _storage_driver(self, progress: Progress) -> str:
         """overlay where this disk can hold it, otherwise vfs, which copies each image for each host."""
         for driver in ("overlay", "vfs"):
@@ -89,3 +104,11 @@ class Podman:
             words = fallback.stderr.decode(errors="replace").strip()
             raise TestbedError(f"podman does not work on this machine: {words}", UNAVAILABLE)
         return "vfs"
+
+
+def _is_alive(pid: int, container: str) -> bool:
+    """Whether this process lives and is this container's, whose id is in its control group's path."""
+    try:
+        return container in Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return False

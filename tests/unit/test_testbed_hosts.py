@@ -14,8 +14,8 @@ from testbed_lib.settings import SUITES
 RABBIT = Host("rabbit1", "bookworm", "10.61.13.11")
 
 
-def existing(host: Host) -> Existing:
-    return Existing(host, hosts.fingerprint(host), "running", created=0)
+def existing(host: Host, state: str = "running", recipe: str | None = None) -> Existing:
+    return Existing(host, recipe or hosts.fingerprint(host), state, created=0)
 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(images.Recipe)])
@@ -40,6 +40,18 @@ def test_hosts_hold_nothing_that_the_project_installs() -> None:
 @pytest.mark.parametrize("change", [{"suite": "sid"}, {"address": "10.61.13.12"}, {"name": "rabbit2"}])
 def test_another_host_has_another_fingerprint(change: dict[str, str]) -> None:
     assert hosts.fingerprint(dataclasses.replace(RABBIT, **change)) != hosts.fingerprint(RABBIT)
+
+
+@pytest.mark.parametrize("state", ["running", "exited", "created"])
+def test_a_host_of_the_recipe_is_kept(state: str) -> None:
+    assert hosts.replacement_reason(existing(RABBIT, state), RABBIT) is None
+
+
+def test_other_hosts_are_made_anew_with_the_reason() -> None:
+    outdated = existing(RABBIT, recipe="of yesterday")
+    assert hosts.replacement_reason(outdated, RABBIT) == "its recipe has changed"
+    vanished = existing(RABBIT, state="vanished")
+    assert hosts.replacement_reason(vanished, RABBIT) == "its processes were ended from outside"
 
 
 def test_hosts_of_other_inventories_are_not_overrun() -> None:
