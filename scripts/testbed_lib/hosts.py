@@ -31,6 +31,10 @@ _OPS_ID = 1000  # the first user of an image that has no other
 _OPTIONS = ("--privileged", "--systemd=always", "--pids-limit=-1", "--no-hosts", "--dns=none")
 
 
+# What podman can start again, and what needs no start; a container caught in any other state cannot be used.
+_STARTABLE = ("created", "configured", "exited", "stopped", "running")
+
+
 @dataclass(frozen=True)
 class Existing:
     """A container of the test bed as podman knows it."""
@@ -84,8 +88,7 @@ def replacement_reason(found: Existing, host: Host) -> str | None:
     """Why a container cannot be the wanted host, None where it can."""
     if found.recipe != fingerprint(host):
         return "its recipe has changed"
-    # podman cannot start such a container again
-    return "its processes were ended from outside" if found.state == "vanished" else None
+    return None if found.state in _STARTABLE else "its processes were ended from outside"
 
 
 def refuse_conflicts(wanted: Sequence[Host], existing: Iterable[Existing]) -> None:

@@ -50,8 +50,9 @@ def test_a_host_of_the_recipe_is_kept(state: str) -> None:
 def test_other_hosts_are_made_anew_with_the_reason() -> None:
     outdated = existing(RABBIT, recipe="of yesterday")
     assert hosts.replacement_reason(outdated, RABBIT) == "its recipe has changed"
-    vanished = existing(RABBIT, state="vanished")
-    assert hosts.replacement_reason(vanished, RABBIT) == "its processes were ended from outside"
+    for state in ("vanished", "stopping"):
+        reason = hosts.replacement_reason(existing(RABBIT, state), RABBIT)
+        assert reason == "its processes were ended from outside"
 
 
 def test_hosts_of_other_inventories_are_not_overrun() -> None:
