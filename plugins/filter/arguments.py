@@ -1,4 +1,4 @@
-"""Filters for a role's own check of its variables against its argument specs."""
+"""Filters for a role's own check of its variables: argument specs, and an apt repository that they name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 # The library ships to targets as ansible.module_utils.brokers; the controller finds it beside this file.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "module_utils"))
 
-from brokers import arguments
+from brokers import apt_repository, arguments
 
 
 def argument_refusals(
@@ -30,6 +30,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return name -> function for each filter."""
         return {
+            "apt_repository_refusals": apt_repository.refusals,
             "argument_refusals": argument_refusals,
             "typed_arguments": lambda values, options: arguments.typed(options, values),
         }

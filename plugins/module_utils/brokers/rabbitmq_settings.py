@@ -17,7 +17,6 @@ Settings = dict[str, Any]
 _COOKIE = re.compile(r"[A-Za-z0-9_-]{20,255}\Z")
 _NODE = re.compile(r"[A-Za-z0-9_-]+@[A-Za-z0-9.-]+\Z")
 _PLUGIN = re.compile(r"[a-z][a-z0-9_]*\Z")
-_VERSION = re.compile(r"\d+(\.\d+){1,3}\Z")
 _KEY = re.compile(r"[A-Za-z0-9_$-]+(\.[A-Za-z0-9_$-]+)*\Z")
 # Units that the broker's rabbit_resource_monitor_misc understands.
 _AMOUNT = re.compile(r"\d+(k|kiB|M|MiB|G|GiB|kB|MB|GB|KB|T|TB|TiB)?\Z")
@@ -171,9 +170,6 @@ def _name_refusals(settings: Settings) -> list[str]:
     node = settings["rabbitmq_node_name"]
     if node and not _NODE.match(node):
         found.append(f"rabbitmq_node_name: '{node}' is not a node name; write it as name@host, or '' for rabbit@ and the host's short name")
-    version = settings["rabbitmq_version"]
-    if version and not _VERSION.match(version):
-        found.append(f"rabbitmq_version: '{version}' is not a version; write 3.10.8, its beginning 3.10, or '' for what the repository holds")
     plugins = settings["rabbitmq_plugins"]
     found += [f"rabbitmq_plugins: '{name}' is not a plugin's name; `rabbitmq-plugins list` prints them" for name in plugins if not _PLUGIN.match(str(name))]
     found += [f"rabbitmq_plugins: '{name}' stands there twice; drop one" for name in sorted(set(plugins)) if plugins.count(name) > 1]
@@ -182,20 +178,6 @@ def _name_refusals(settings: Settings) -> list[str]:
             ipaddress.ip_address(str(target))
         except ValueError:
             found.append(f"rabbitmq_hosts_entries.{name}: '{target}' is not an IP address; write name: address")
-    return found
-
-
-def _repository_refusals(settings: Settings) -> list[str]:
-    source, found = settings["rabbitmq_package_source"], []
-    if source == "custom" and not settings["rabbitmq_repository_uri"]:
-        found.append("rabbitmq_repository_uri: is empty; rabbitmq_package_source 'custom' needs the URI of your apt repository")
-    if source != "distribution" and not settings["rabbitmq_repository_key"]:
-        found.append(
-            "rabbitmq_repository_key: is empty; give the file on the controller that holds the repository's armoured signing key "
-            "(upstream's has the fingerprint 0A9AF2115F4687BD29803A206B73A36E6026DFCA)"
-        )
-    if source == "distribution" and settings["rabbitmq_repository_uri"]:
-        found.append("rabbitmq_repository_uri: is not used with rabbitmq_package_source 'distribution'; set the source to 'custom' or drop the URI")
     return found
 
 
@@ -235,7 +217,7 @@ def refusals(settings: Settings) -> list[str]:
     The values have the types of the role's argument specs (see `arguments`).
     """
     found = _secret_refusals(settings) + _name_refusals(settings)
-    found += _repository_refusals(settings) + _address_refusals(settings) + _port_refusals(settings)
+    found += _address_refusals(settings) + _port_refusals(settings)
     return found + _limit_refusals(settings) + _free_config_refusals(settings)
 
 
