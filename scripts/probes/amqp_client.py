@@ -14,9 +14,11 @@ from typing import Any
 
 from probes import diagnosis
 from probes.model import (
+    ARRIVAL_SECONDS,
     CONNECT_SECONDS,
     LEFTOVER_EXPIRES_MS,
     Context,
+    Deadline,
     DeadlineExceeded,
     Failed,
     NotProven,
@@ -96,20 +98,31 @@ class Session:
         method, properties, body = self.channel.basic_get(queue)
         return None if method is None else (method, properties, body.decode())
 
+    def consume(self, queue: str) -> tuple[Any, Any, str]:
+        """Subscribe to `queue` and return the first message that is delivered.
+
+        Raises Failed when none comes, see take().
+        """
+        self.context.deadline.step = f"waiting for a message of {queue}"
+        wait = self.context.deadline.left(ARRIVAL_SECONDS)
+        return self._must_be(queue, next(self.channel.consume(queue, inactivity_timeout=wait)))
+
     def take(self, queue: str) -> tuple[Any, Any, str]:
         """Take the message that has to be in `queue`.
 
         Raises Failed when the queue is empty: a confirmed message is in its queue, so it was lost.
         """
-        message = self.get(queue)
-        if message is None:
+        return self._must_be(queue, self.channel.basic_get(queue))
+
+    def _must_be(self, queue: str, message: tuple[Any, Any, bytes | None]) -> tuple[Any, Any, str]:
+        method, properties, body = message
+        if method is None or body is None:
             raise Failed(
                 f"The queue {queue} is empty.",
                 "The broker confirmed a message and does not hand it out: it was lost.",
-                "Look for a policy with a message TTL or a length limit on this queue, and read the "
-                "broker's log.",
+                "Look for a policy with a TTL or a length limit on this queue, and read the broker's log.",
             )
-        return message
+        return method, properties, body.decode()
 
     def drain(self, queue: str) -> list[str]:
         """Take and acknowledge everything in `queue`; return the bodies."""
@@ -168,6 +181,7 @@ def connect(context: Context, user: str, password: str, vhost: str) -> Any:
     diagnosis for everything that is not the broker's word.
     """
     import pika
+    from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
     endpoint = context.endpoint("amqp")
     context.deadline.step = f"connecting to {endpoint}"
@@ -181,7 +195,7 @@ def connect(context: Context, user: str, password: str, vhost: str) -> Any:
         connection_attempts=1,
         retry_delay=0,
         socket_timeout=left,
-        stack_timeout=context.deadline.left(2 * CONNECT_SECONDS),
+        stack_timeout=context.deadline.handshake(),
         blocked_connection_timeout=BLOCKED_SECONDS,
         client_properties={"connection_name": context.prefix, "product": "Brokerkit smoke.py"},
     )
@@ -191,8 +205,10 @@ def connect(context: Context, user: str, password: str, vhost: str) -> Any:
         raise _refusal(context, error) from error
     except OSError as error:
         raise diagnosis.no_connection("amqp", endpoint, str(error)) from error
+    except AMQPConnectorException as error:
+        raise diagnosis.no_connection("amqp", endpoint, "no answer to the handshake") from error
     context.deadline.step = f"waiting for an answer of {endpoint}"
-    _alarm(connection, context.deadline.left(), DeadlineExceeded(context.deadline.step))
+    _alarm(connection, context.deadline.left(), context.deadline)
     return connection
 
 
@@ -220,13 +236,13 @@ def _only_local(context: Context) -> bool | None:
 def close(connection: Any) -> None:
     """Close `connection` within CLOSE_SECONDS, whatever state it is in."""
     if connection.is_open:
-        _alarm(connection, CLOSE_SECONDS, DeadlineExceeded("closing"))
+        _alarm(connection, CLOSE_SECONDS, Deadline(CLOSE_SECONDS, "closing"))
         _quietly(connection.close)
 
 
-def _alarm(connection: Any, seconds: float, error: Exception) -> None:
+def _alarm(connection: Any, seconds: float, deadline: Deadline) -> None:
     def ring() -> None:
-        raise error
+        raise DeadlineExceeded(deadline.step)
 
     # The blocking connection's own call_later rings only in process_data_events; the event loop's rings
     # inside every blocking call.

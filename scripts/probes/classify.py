@@ -100,7 +100,16 @@ def classify(host: str, port: int, connect_seconds: float) -> Port:
         return _failed(host, port, error)
     if data is None:
         return Port(host, port, Speaks.SILENT)
-    return Port(host, port, signature(data), repr(data[:40])[2:-1] if data else "")
+    speaks = signature(data)
+    return Port(host, port, speaks, _readable(data) if speaks in _SPEAKS_TEXT else "")
+
+
+_SPEAKS_TEXT = (Speaks.HTTP, Speaks.SSH, Speaks.STOMP, Speaks.UNKNOWN)
+
+
+def _readable(data: bytes) -> str:
+    first_line = data.lstrip().split(b"\n", 1)[0].strip()
+    return repr(first_line[:60].decode("ascii", "backslashreplace"))
 
 
 def connects(host: str, port: int, seconds: float) -> Port:

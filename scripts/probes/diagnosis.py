@@ -36,7 +36,7 @@ WANTED = {
         Speaks.AMQP_0_9_1,
         "AMQP 0-9-1",
         5672,
-        "declare the listener in rabbitmq_listeners and run the converge again",
+        "give the listener this port in rabbitmq_amqp_port and run the converge again",
     ),
     "stomp": Wanted(
         Speaks.STOMP,
@@ -47,7 +47,7 @@ WANTED = {
     ),
     "management": Wanted(
         Speaks.HTTP,
-        "the management API over HTTP",
+        "HTTP",
         15672,
         "enable the plugin rabbitmq_management in rabbitmq_plugins, on an address that this machine reaches, "
         "and run the converge again",
@@ -125,8 +125,8 @@ def explain(
         case Speaks.SILENT:
             return Unreachable(
                 f"{endpoint} accepts connections and says nothing.",
-                f"What listens there is not {wanted.words}, or it is overloaded or still "
-                f"starting.{_found(there)}",
+                f"What listens there hangs, is overloaded or still starts, or it is not {wanted.words}."
+                f"{_found(there)}",
                 f"Look up which process listens there (`ss -ltnp`), read its log; {_usual(wanted, there)}.",
             )
         case Speaks.CLOSES:
@@ -142,7 +142,7 @@ def explain(
                 "Read the broker's log for this moment; a limit on connections or a restart shows there.",
             )
     return Unreachable(
-        f"{endpoint} answered {found.words or client_words}.",
+        f"{endpoint} answered {found.words or f'in {found.speaks}'}.",
         f"{endpoint.port} speaks {found.speaks}, not {wanted.words}; {_usual(wanted, there)}.",
         _correct_port(wanted, found, there),
     )

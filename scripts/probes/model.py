@@ -12,6 +12,10 @@ from enum import IntEnum, StrEnum
 LEFTOVER_EXPIRES_MS = 120_000
 # A TCP connection on a network that works takes milliseconds; three lost packets take longer than this.
 CONNECT_SECONDS = 3.0
+# A handshake is a few round trips, which a broker under load may take its time for.
+HANDSHAKE_SECONDS = 6.0
+# A queue hands out a confirmed message within milliseconds; what is not there after this was lost.
+ARRIVAL_SECONDS = 2.0
 
 
 class ExitCode(IntEnum):
@@ -157,6 +161,10 @@ class Deadline:
         if left <= 0:
             raise DeadlineExceeded(self.step)
         return left if at_most is None else min(left, at_most)
+
+    def handshake(self) -> float:
+        """Return the seconds for a handshake: not all that are left, so that a failure can be looked into."""
+        return min(HANDSHAKE_SECONDS, 0.6 * self.left())
 
     def elapsed(self) -> float:
         """Return the seconds since the probe started."""

@@ -66,7 +66,8 @@ class Run:
         down = self.unavailable()
         if down:
             sentence += f"; not reachable: {', '.join(broker.name for broker in down)}"
-        return sentence if self.count(Status.PASS) or down else f"{sentence}; nothing was proven"
+        proven = self.count(Status.PASS) or self.count(Status.FAIL)
+        return sentence if proven or down else f"{sentence}; nothing was proven"
 
 
 def _unavailable(results: Sequence[Result]) -> bool:
@@ -79,12 +80,14 @@ def _brokers(number: int) -> str:
 
 
 def failures(results: Sequence[Result]) -> list[tuple[Finding, list[Result]]]:
-    """Return what did not pass, one entry for all results of a broker that have the same finding."""
-    grouped: dict[tuple[str, Finding], list[Result]] = {}
+    """Return what did not pass: one entry for all results of a broker that mean the same and have one
+    remedy."""
+    grouped: dict[tuple[str, str, str], list[Result]] = {}
     for result in results:
         if result.finding is not None:
-            grouped.setdefault((result.broker, result.finding), []).append(result)
-    return [(finding, group) for (_, finding), group in grouped.items()]
+            key = (result.broker, result.finding.meaning, result.finding.remedy)
+            grouped.setdefault(key, []).append(result)
+    return [(group[0].finding, group) for group in grouped.values() if group[0].finding is not None]
 
 
 def to_json(run: Run) -> str:

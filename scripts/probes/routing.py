@@ -119,7 +119,7 @@ def _routed(opened: Session, wanted: Mapping[str, list[str]]) -> str:
             raise Failed(
                 f"The queue {suffix} got {got} instead of {bodies}.",
                 "The broker routes messages to other queues than the bindings say.",
-                "Look for plugins that change routing, and read the broker's log.",
+                "Look for policies on queues (TTL, length limit) and for plugins that change routing.",
             )
     copies = sum(map(len, wanted.values()))
     return f"{copies} copies in {len(wanted)} queues"

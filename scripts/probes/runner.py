@@ -121,7 +121,9 @@ def _too_slow(broker: Broker, settings: Settings, step: str) -> Finding:
     return Finding(
         plain(f"Not finished within {settings.timeout:g} s: {step}."),
         f"{broker.name} accepted the connection and did not do its part in time.",
-        "Read the broker's log and its load; if it is only slow, allow more with --timeout.",
+        "See management.alarms (over STOMP an alarm blocks without a word) and the broker's load and "
+        "log; if it "
+        "is only slow, allow more with --timeout.",
     )
 
 

@@ -6,12 +6,9 @@ import json
 import time
 from collections.abc import Sequence
 
-from probes.model import Context, Failed
+from probes.model import ARRIVAL_SECONDS, Context, Failed
 from probes.registry import probe
 from probes.stomp_client import QUEUE_HEADERS, Frame, Session, session
-
-# A queue hands out a confirmed message within milliseconds; what is not there after this was lost.
-ARRIVAL_SECONDS = 2.0
 
 
 def _connect(context: Context, version: str) -> str:

@@ -19,7 +19,15 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from probes import diagnosis
-from probes.model import CONNECT_SECONDS, LEFTOVER_EXPIRES_MS, Context, DeadlineExceeded, Failed, NotProven
+from probes.model import (
+    ARRIVAL_SECONDS,
+    CONNECT_SECONDS,
+    LEFTOVER_EXPIRES_MS,
+    Context,
+    DeadlineExceeded,
+    Failed,
+    NotProven,
+)
 
 T = TypeVar("T")
 
@@ -100,7 +108,7 @@ class _Inbox:
     def wait(self, ready: Callable[[], T | None], what: str, at_most: float | None = None) -> T:
         """Return what `ready` returns as soon as it is not None, waiting `at_most` seconds if that is given.
 
-        Raises ErrorFrame, ConnectionLost (also when `at_most` is over) or DeadlineExceeded.
+        Raises ErrorFrame, ConnectionLost, TimeoutError when `at_most` is over, or DeadlineExceeded.
         """
         self._context.deadline.step = f"waiting for {what}"
         ends = None if at_most is None else time.monotonic() + at_most
@@ -113,7 +121,7 @@ class _Inbox:
                 if self._lost:
                     raise ConnectionLost(f"the connection was closed instead of {what}")
                 if ends is not None and time.monotonic() >= ends:
-                    raise ConnectionLost(f"{what} did not come within {at_most:g} s")
+                    raise TimeoutError(f"{what} did not come within {at_most:g} s")
                 self._changed.wait(self._context.deadline.left(at_most))
 
 
@@ -165,9 +173,16 @@ class Session:
         )
 
     def receive(self, what: str) -> Frame:
-        """Wait for the next message and return it. `what` names it for the case that it does not come."""
+        """Wait for the next message and return it. Raises Failed, naming `what`, when none comes."""
         messages = self._inbox.messages
-        return self._inbox.wait(lambda: messages.popleft() if messages else None, what)
+        try:
+            return self._inbox.wait(lambda: messages.popleft() if messages else None, what, ARRIVAL_SECONDS)
+        except TimeoutError:
+            raise Failed(
+                f"Nothing came within {ARRIVAL_SECONDS:g} s of {what}.",
+                "The broker confirmed a message and does not hand it out: it was lost.",
+                "Look for a policy with a TTL or a length limit on this queue, and read the broker's log.",
+            ) from None
 
     def waiting(self) -> int:
         """Return how many messages have come in and were not received yet."""
@@ -256,7 +271,9 @@ def connect(context: Context, version: str, user: str, password: str, vhost: str
     try:
         try:
             connection.connect(user, password, wait=False, **names)
-            inbox.wait(lambda: inbox.connected, f"the CONNECTED frame of {endpoint}", 2 * CONNECT_SECONDS)
+            inbox.wait(
+                lambda: inbox.connected, f"the CONNECTED frame of {endpoint}", context.deadline.handshake()
+            )
         except (ErrorFrame, DeadlineExceeded):
             raise
         except Exception as error:  # stomp.py raises the socket's errors and its own, all without a reason
@@ -301,10 +318,17 @@ def explain(context: Context, frame: Frame) -> Failed:
         return diagnosis.login_refused(broker, words, only_local=False)
     said = f"{broker.name} sent ERROR: {words}"
     if "Virtual host" in words:
-        explained = (
-            diagnosis.vhost_forbidden if vhost_exists(context, broker.vhost) else diagnosis.vhost_missing
+        if vhost_exists(context, broker.vhost):
+            return diagnosis.vhost_forbidden(broker, broker.vhost, said)
+        return Failed(
+            said,
+            f"The vhost {broker.vhost} does not exist on {broker.name}, or has no connections left: "
+            "over STOMP "
+            "the broker says the same of both.",
+            "See amqp.connect, which tells them apart; declare the vhost in "
+            "rabbitmq_topology_vhosts, or raise "
+            "the limit.",
         )
-        return explained(broker, broker.vhost, said)
     if "access_refused" in words.lower():
         return diagnosis.lacks_permission(broker, said)
     if "Version mismatch" in words or "Supported versions" in words:
