@@ -9,7 +9,7 @@ import pytest
 
 FILES = {
     "/etc/rabbitmq/rabbitmq.conf": ("root", "rabbitmq", 0o640),
-    "/etc/rabbitmq/enabled_plugins": ("root", "rabbitmq", 0o640),
+    "/etc/rabbitmq/enabled_plugins": ("root", "root", 0o644),
     "/etc/rabbitmq/rabbitmq-env.conf": ("root", "rabbitmq", 0o640),
     "/var/lib/rabbitmq/.erlang.cookie": ("rabbitmq", "rabbitmq", 0o400),
     "/etc/systemd/system/rabbitmq-server.service.d/brokerkit.conf": ("root", "root", 0o644),
