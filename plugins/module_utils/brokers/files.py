@@ -182,7 +182,7 @@ class FileSet:
         return found
 
     def swap(self, changes: list[Change], keep: bool = True) -> None:
-        """Keep the files of now as last good (unless something is pending already), then write the new ones."""
+        """Keep the files of now as last good (unless something is pending), then write the new ones."""
         if keep:
             self._remember(changes)
         for change in changes:
