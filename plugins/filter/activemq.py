@@ -1,0 +1,36 @@
+"""Filters of the role activemq: what is wrong with its settings, and the forms its files need."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+# The library ships to targets as ansible.module_utils.brokers; on the controller it is beside this file.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "module_utils"))
+
+from brokers import activemq_access, activemq_host, activemq_settings
+
+
+def systemd_word(text: str) -> str:
+    """Return `text` as one quoted word of an ExecStart= line. Source: systemd.service(5), "Command lines"."""
+    escaped = str(text).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{escaped}"'
+
+
+class FilterModule:
+    """What Ansible looks for in this file."""
+
+    def filters(self) -> dict[str, Any]:
+        """Return name -> function for each filter."""
+        return {
+            "activemq_connectors": activemq_settings.connectors,
+            "activemq_groups": activemq_access.groups,
+            "activemq_host_refusals": activemq_host.host_refusals,
+            "activemq_install_refusals": activemq_host.install_refusals,
+            "activemq_refusals": activemq_settings.refusals,
+            "activemq_restart_reasons": activemq_host.restart_reasons,
+            "activemq_uri": activemq_settings.connector_uri,
+            "java_property": activemq_access.property_text,
+            "systemd_word": systemd_word,
+        }

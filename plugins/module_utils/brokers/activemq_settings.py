@@ -1,0 +1,259 @@
+"""What is wrong with the settings of an ActiveMQ broker, in sentences an operator can act on.
+
+`refusals` needs nothing but the variables and collects everything that is wrong, so that one run names all
+of it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any
+
+from .activemq_access import Settings, account_refusals, authorization_refusals, key_refusals
+
+# Scheme without TLS, usual port. Source: activemq.apache.org, "Configuring Transports".
+PROTOCOLS = {
+    "openwire": ("tcp", 61616),
+    "stomp": ("stomp", 61613),
+    "amqp": ("amqp", 5672),
+    "mqtt": ("mqtt", 1883),
+    "ws": ("ws", 61614),
+}
+TRANSPORTS = ("tcp", "nio")
+# Modules that Debian does not build: activemq-amqp and activemq-http (which holds ws).
+NOT_IN_PACKAGE = frozenset({"amqp", "ws"})
+
+_CONNECTOR_KEYS = frozenset({"name", "protocol", "port", "address", "transport", "options"})
+_INSTANCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
+_BROKER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9+._-]*\Z")
+# What org.apache.activemq.util.XBeanByteConverterUtil reads.
+_AMOUNT = re.compile(r"\d+ ?(k|kb|m|mb|g|gb)?\Z", re.IGNORECASE)
+_HEAP = re.compile(r"\d+[kKmMgG]\Z")
+_VERSION = re.compile(r"\d+(\.\d+){1,2}\Z")
+
+
+def connectors(settings: Settings) -> list[dict[str, Any]]:
+    """Return the connectors with everything filled in: name, protocol, scheme, address, port, options.
+
+    Only for settings that `refusals` has nothing against.
+    """
+    found = []
+    for given in settings["activemq_connectors"]:
+        scheme, usual = PROTOCOLS[given["protocol"]]
+        transport = given.get("transport", "tcp")
+        if transport == "nio":
+            scheme = "nio" if scheme == "tcp" else f"{scheme}+nio"
+        options = {
+            "maximumConnections": settings["activemq_maximum_connections"],
+            "wireFormat.maxFrameSize": settings["activemq_maximum_frame_size"],
+        }
+        if given["protocol"] == "ws":  # Jetty has limits of its own
+            options = {}
+        found.append(
+            {
+                "name": given.get("name", given["protocol"]),
+                "protocol": given["protocol"],
+                "scheme": scheme,
+                "address": given.get("address", "0.0.0.0"),  # noqa: S104 - what the operator gets by default
+                "port": given.get("port", usual),
+                "options": {**options, **given.get("options", {})},
+            }
+        )
+    return found
+
+
+def connector_uri(connector: dict[str, Any]) -> str:
+    """Return the URI of a connector as activemq.xml takes it, not yet escaped for XML."""
+    host = f"[{connector['address']}]" if ":" in connector["address"] else connector["address"]
+    options = "&".join(f"{key}={_text(value)}" for key, value in sorted(connector["options"].items()))
+    return f"{connector['scheme']}://{host}:{connector['port']}" + (f"?{options}" if options else "")
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _connector_refusals(settings: Settings) -> list[str]:
+    found: list[str] = []
+    taken: list[tuple[str, int, str]] = []
+    names: set[str] = set()
+    if not settings["activemq_connectors"]:
+        found.append(
+            "activemq_connectors: is empty, nothing could reach the broker; give at least one, such as "
+            "{protocol: stomp}"
+        )
+    for index, given in enumerate(settings["activemq_connectors"]):
+        where = f"activemq_connectors[{index}]"
+        wrong = key_refusals(where, given, _CONNECTOR_KEYS) or _one_connector_refusals(settings, where, given)
+        found += wrong
+        if wrong:
+            continue
+        name, port = given.get("name", given["protocol"]), given.get("port", PROTOCOLS[given["protocol"]][1])
+        address = given.get("address", "0.0.0.0")  # noqa: S104 - the default that is compared
+        if name in names:
+            found.append(f"{where}.name: '{name}' is another connector's name already; give each its own")
+        for other, other_port, other_address in taken:
+            if other_port == port and overlap(address, other_address):
+                found.append(
+                    f"{where}.port: {port} is the port of the connector '{other}' as well; give one of the "
+                    "two another port"
+                )
+        names.add(name)
+        taken.append((name, port, address))
+    return found
+
+
+def _one_connector_refusals(settings: Settings, where: str, given: dict[str, Any]) -> list[str]:
+    protocol = given.get("protocol")
+    if protocol not in PROTOCOLS:
+        return [
+            f"{where}.protocol: '{protocol}' is not a protocol of ActiveMQ; choose from "
+            f"{', '.join(PROTOCOLS)}"
+        ]
+    found = []
+    if protocol in NOT_IN_PACKAGE and settings["activemq_installation"] == "package":
+        found.append(
+            f"{where}.protocol: Debian's package is built without {protocol}; set activemq_installation to "
+            "archive, or drop the connector"
+        )
+    if given.get("transport", "tcp") not in TRANSPORTS or (
+        protocol == "ws" and given.get("transport", "tcp") != "tcp"
+    ):
+        found.append(
+            f"{where}.transport: '{given['transport']}' is not a transport of {protocol} here; choose from "
+            f"{', '.join(TRANSPORTS)} (ws has tcp alone)"
+        )
+    port = given.get("port", 1)
+    if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 65535:
+        found.append(f"{where}.port: {port} is not a TCP port; choose one from 1 to 65535")
+    if not _NAME.match(str(given.get("name", protocol))):
+        found.append(
+            f"{where}.name: '{given['name']}' is not a connector's name; begin with a letter, use letters, "
+            "digits, '+', '.', '_' and '-'"
+        )
+    try:
+        ipaddress.ip_address(given.get("address", "0.0.0.0"))  # noqa: S104 - the default that is checked
+    except ValueError:
+        found.append(
+            f"{where}.address: '{given['address']}' is not an IP address; give one of the host's, or "
+            "0.0.0.0 for every interface"
+        )
+    if not isinstance(given.get("options", {}), dict):
+        found.append(
+            f"{where}.options: is {type(given['options']).__name__}; give a mapping such as "
+            f"{{transport.hbGracePeriodMultiplier: 2}}"
+        )
+        return found
+    for key in given.get("options", {}):
+        if protocol == "stomp" and key in ("maxFrameSize", "maxDataLength"):
+            found.append(
+                f"{where}.options.{key}: the broker ignores this option without its prefix; write "
+                f"wireFormat.{key}"
+            )
+    return found
+
+
+def overlap(one: str, other: str) -> bool:
+    """Return whether two addresses to listen on meet; 0.0.0.0, :: and '' are every address."""
+    wildcards = ("", "::", "0.0.0.0")  # noqa: S104 - compared with, not bound to
+    return one == other or one in wildcards or other in wildcards
+
+
+def _range(settings: Settings, name: str, low: int, high: int, unit: str) -> list[str]:
+    value = settings[name]
+    return [] if low <= value <= high else [f"{name}: {value} is out of range; choose {low} to {high} {unit}"]
+
+
+def _limit_refusals(settings: Settings) -> list[str]:
+    found = _range(settings, "activemq_memory_percent", 1, 90, "per cent of the heap")
+    found += _range(settings, "activemq_maximum_connections", 1, 1 << 20, "connections")
+    found += _range(settings, "activemq_maximum_frame_size", 1024, (1 << 31) - 1, "bytes")
+    found += _range(settings, "activemq_open_files_limit", 1024, 1 << 20, "descriptors")
+    found += _range(settings, "activemq_start_timeout", 10, 3600, "seconds")
+    found += _range(settings, "activemq_stop_timeout", 10, 3600, "seconds")
+    for name in ("activemq_store_limit", "activemq_temporary_limit"):
+        if not _AMOUNT.match(settings[name]):
+            found.append(f"{name}: '{settings[name]}' is not an amount; write 10 gb or 512 mb")
+    if not _HEAP.match(settings["activemq_heap"]):
+        found.append(
+            f"activemq_heap: '{settings['activemq_heap']}' is not an amount of the JVM; write 512m or 2g"
+        )
+    return found
+
+
+def _name_refusals(settings: Settings) -> list[str]:
+    found = []
+    if not _INSTANCE.match(settings["activemq_instance"]):
+        found.append(
+            f"activemq_instance: '{settings['activemq_instance']}' is not an instance's name; use small "
+            "letters, digits, '_' and '-'"
+        )
+    if settings["activemq_broker_name"] and not _BROKER.match(settings["activemq_broker_name"]):
+        found.append(
+            f"activemq_broker_name: '{settings['activemq_broker_name']}' is not a broker's name; use "
+            "letters, digits, '.', '_' and '-'"
+        )
+    if settings["activemq_version"] and not _VERSION.match(settings["activemq_version"]):
+        found.append(
+            f"activemq_version: '{settings['activemq_version']}' is not a version; write 5.17.6, its "
+            "beginning 5.17, or '' for what the package source holds"
+        )
+    for name in ("activemq_data_directory",):
+        if settings[name] and (
+            not settings[name].startswith("/") or re.search(r"[\s%$\\\"']", settings[name])
+        ):
+            found.append(
+                f"{name}: '{settings[name]}' is not usable as a directory; give an absolute path without "
+                "blanks, quotes, '%', '$' and backslashes"
+            )
+    for option in settings["activemq_java_options"]:
+        if not str(option).startswith("-") or "\n" in str(option):
+            found.append(
+                f"activemq_java_options: '{option}' is not an option of java; each begins with '-', one to "
+                "an entry"
+            )
+        elif str(option).startswith(("-Xmx", "-Xms")):
+            found.append(
+                f"activemq_java_options: '{option}' is written by the role already; use activemq_heap"
+            )
+    return found
+
+
+def _policy_refusals(settings: Settings) -> list[str]:
+    found = []
+    for index, policy in enumerate(settings["activemq_destination_policies"]):
+        where = f"activemq_destination_policies[{index}]"
+        if not isinstance(policy, dict) or len({"queue", "topic"} & set(policy)) != 1:
+            found.append(
+                f"{where}: does not name one queue or one topic; begin it with queue: or topic: and a "
+                "pattern such as orders.>"
+            )
+            continue
+        for key, value in policy.items():
+            if isinstance(value, (dict, list)) or value is None:
+                found.append(
+                    f"{where}.{key}: is {type(value).__name__}; an attribute of policyEntry is a text, a "
+                    "number or a boolean; nested elements go into 'xml'"
+                )
+    for key, value in settings["activemq_kahadb"].items():
+        if isinstance(value, (dict, list)) or value is None:
+            found.append(
+                f"activemq_kahadb.{key}: is {type(value).__name__}; an attribute of kahaDB is a text, a "
+                "number or a boolean"
+            )
+        if key == "directory":
+            found.append(
+                "activemq_kahadb.directory: is written by the role already; use activemq_data_directory"
+            )
+    return found
+
+
+def refusals(settings: Settings) -> list[str]:
+    """Return everything that is wrong with the variables alone, one sentence each; an empty list is good.
+
+    The values have the types that the role's argument specs say (see `arguments`).
+    """
+    found = _name_refusals(settings) + account_refusals(settings) + authorization_refusals(settings)
+    return found + _connector_refusals(settings) + _limit_refusals(settings) + _policy_refusals(settings)
