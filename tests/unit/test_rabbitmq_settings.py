@@ -12,22 +12,11 @@ from brokers.rabbitmq_settings import (
     listeners,
     refusals,
 )
-from role_files import defaults
+from rabbitmq_node import COOKIE, node
 
-COOKIE = "5f0d2a7c91b84e36a0c4d7f2e8b1963a"
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - written into a configuration, not bound to
 ADDRESSES = [f"rabbitmq_{name}_address" for name in ("amqp", "management", "stomp", "epmd", "distribution")]
 PORTS = [name.replace("address", "port") for name in ADDRESSES]
-
-
-def node(**settings):
-    """The role's defaults, the two secrets that have to be given, and what a test says of them."""
-    secrets = {"rabbitmq_erlang_cookie": COOKIE, "rabbitmq_admin_password": "Kq7w2Zr9"}
-    return {
-        **defaults("rabbitmq"),
-        **secrets,
-        **{f"rabbitmq_{name}": value for name, value in settings.items()},
-    }
 
 
 def test_the_defaults_need_nothing_but_the_secrets():

@@ -1,0 +1,176 @@
+"""What is read of a host: texts of the kernel, of apt and of systemd, and this machine's own sockets."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import subprocess
+
+import pytest
+from brokers import hostfacts
+
+OS_RELEASE = """\
+PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
+# a comment
+ID=debian
+VERSION_ID='12'
+
+HOME_URL="https://example.org/?a=b"
+"""
+
+APT = """\
+Reading package lists...
+Inst erlang-base (1:25.2.3+dfsg-1+deb12u1 Debian:12.8/stable [amd64])
+Inst libc6 [2.36-9+deb12u7] (2.36-9+deb12u9 Debian:12.8/stable [amd64]) []
+Inst rabbitmq-server (3.10.8-1.1+deb12u1 Debian:12.8/stable [all])
+Conf erlang-base (1:25.2.3+dfsg-1+deb12u1 Debian:12.8/stable [amd64])
+"""
+
+
+def raw(address: str) -> str:
+    """An address as the kernel prints it: each 32-bit word as a number of this machine."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    packed = socket.inet_pton(family, address)
+    return "".join(f"{word:08X}" for (word,) in struct.iter_unpack("=I", packed))
+
+
+def row(address: str, port: int, state: str, inode: str) -> str:
+    unused = "00000000:00000000 00:00000000 0 0 0"
+    return f"   0: {raw(address)}:{port:04X} 00000000:0000 {state} {unused} {inode} 1\n"
+
+
+HEADER = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+
+
+def test_os_release_fields_are_unquoted():
+    assert hostfacts.os_release(OS_RELEASE) == {
+        "PRETTY_NAME": "Debian GNU/Linux 12 (bookworm)",
+        "ID": "debian",
+        "VERSION_ID": "12",
+        "HOME_URL": "https://example.org/?a=b",
+    }
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.61.13.11", "255.254.253.252", "::", "::1", "fe80::1:2"])
+def test_addresses_are_read_from_the_kernels_words(address):
+    assert hostfacts.address(raw(address)) == address
+
+
+def test_only_listening_sockets_are_listeners():
+    text = (
+        HEADER
+        + row("127.0.0.1", 5672, "0A", "17")
+        + row("10.0.0.5", 5672, "01", "18")
+        + row("::", 22, "0A", "19")
+    )
+    assert hostfacts.parse_listeners(text) == [("127.0.0.1", 5672, "17"), ("::", 22, "19")]
+
+
+def test_an_empty_table_and_a_cut_line_are_no_listeners():
+    assert hostfacts.parse_listeners("") == []
+    assert hostfacts.parse_listeners(HEADER + "   0: 0100007F:1628\n") == []
+
+
+def test_this_process_is_found_as_the_holder_of_its_listener():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        (found,) = [item for item in hostfacts.listeners() if item["port"] == port]
+    with open("/proc/self/comm", encoding="utf-8") as comm:
+        name = comm.read().strip()
+    assert found == {"address": "127.0.0.1", "port": port, "pid": os.getpid(), "process": name}
+
+
+def test_a_name_resolves_or_has_no_addresses():
+    assert "127.0.0.1" in hostfacts.resolve("localhost") or "::1" in hostfacts.resolve("localhost")
+    assert hostfacts.resolve("no-such-name.invalid") == []
+
+
+def test_the_packages_of_a_simulation_are_those_to_be_installed():
+    assert hostfacts.parse_plan(APT) == {
+        "erlang-base": "1:25.2.3+dfsg-1+deb12u1",
+        "libc6": "2.36-9+deb12u9",
+        "rabbitmq-server": "3.10.8-1.1+deb12u1",
+    }
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    """Put a program of that name first in PATH, which prints texts and ends with a code."""
+
+    def put(name: str, stdout: str = "", stderr: str = "", code: int = 0) -> None:
+        (tmp_path / "out").write_text(stdout)
+        (tmp_path / "err").write_text(stderr)
+        script = tmp_path / name
+        script.write_text(f'#!/bin/sh\ncd {tmp_path}\necho "$@" >asked\ncat out\ncat err >&2\nexit {code}\n')
+        script.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    put.asked = lambda: (tmp_path / "asked").read_text().split()
+    return put
+
+
+def test_a_simulation_that_succeeds_has_packages_and_no_error(program):
+    program("apt-get", APT)
+    found = hostfacts.simulate(["rabbitmq-server=3.10*"])
+    assert found["error"] is None
+    assert found["packages"]["rabbitmq-server"] == "3.10.8-1.1+deb12u1"
+    assert program.asked() == ["--simulate", "--no-install-recommends", "install", "rabbitmq-server=3.10*"]
+
+
+@pytest.mark.parametrize(
+    ("stderr", "error"),
+    [
+        (
+            "W: a warning\nE: Unable to locate package rabbitmq-server\n",
+            "Unable to locate package rabbitmq-server",
+        ),
+        ("E: one\nE: two\n", "one; two"),
+        ("broken pipe\n", "broken pipe"),
+        ("", "apt-get ended with code 100"),
+    ],
+)
+def test_a_simulation_that_fails_has_apts_words(program, stderr, error):
+    program("apt-get", stderr=stderr, code=100)
+    assert hostfacts.simulate(["rabbitmq-server"]) == {"packages": {}, "error": error}
+
+
+def test_only_packages_that_are_configured_count_as_installed(program):
+    rows = "ii \terlang-base\t1:25.2.3\nrc \trabbitmq-server\t3.10.8\niU \tactivemq\t5.17\nun \tx\t\n"
+    program("dpkg-query", rows, "dpkg-query: no packages found matching y\n", 1)
+    assert hostfacts.packages(["erlang-base", "rabbitmq-server"]) == {"erlang-base": "1:25.2.3"}
+    assert hostfacts.packages([]) == {}
+
+
+def test_a_units_state_is_read_from_systemd(program):
+    program("systemctl", "MainPID=4711\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\n")
+    assert hostfacts.unit("rabbitmq-server.service") == {
+        "load_state": "loaded",
+        "active_state": "active",
+        "unit_file_state": "enabled",
+        "main_pid": 4711,
+    }
+
+
+def test_a_unit_that_systemd_does_not_know_is_inactive(program):
+    program("systemctl", "")
+    assert hostfacts.unit("x.service") == {
+        "load_state": "not-found",
+        "active_state": "inactive",
+        "unit_file_state": "",
+        "main_pid": 0,
+    }
+
+
+def test_a_program_that_is_missing_is_reported_by_its_name(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(FileNotFoundError) as missing:
+        hostfacts.unit("x.service")
+    assert missing.value.filename == "systemctl"
+
+
+def test_programs_are_asked_in_plain_english(program):
+    program("systemctl", "")
+    done = hostfacts._run(["sh", "-c", "echo $LC_ALL $DEBIAN_FRONTEND"])
+    assert isinstance(done, subprocess.CompletedProcess)
+    assert done.stdout == "C noninteractive\n"
