@@ -1,0 +1,45 @@
+"""Variables and templates of a role, rendered by Ansible's own templar: what a host would be given."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from role_files import ROOT
+
+os.environ["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")  # read when ansible is imported
+
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import filter_loader, init_plugin_loader
+from ansible.template import Templar
+
+init_plugin_loader()
+filter_loader.add_directory(str(ROOT / "plugins/filter"))
+
+
+class Role:
+    """A role with what its defaults and vars say, and what a test lays over them."""
+
+    def __init__(self, name: str, **variables: Any) -> None:
+        folder = ROOT / "roles" / name
+        loader = DataLoader()
+        loader.set_basedir(str(folder))
+        self._variables = {
+            "role_path": str(folder),
+            "ansible_search_path": [str(folder), str(ROOT)],
+            "ansible_check_mode": False,
+            "inventory_hostname": "broker-1",
+        }
+        for path in ("defaults/main.yml", "vars/main.yml"):
+            self._variables.update(loader.load_from_file(str(folder / path), trusted_as_template=True) or {})
+        self._variables.update(variables)
+        self._templar = Templar(loader, variables=self._variables)
+
+    def variable(self, name: str) -> Any:
+        """Return the value of a variable, everything in it resolved."""
+        return self._templar.template(self._variables[name])
+
+    def files(self, name: str) -> dict[str, dict[str, Any]]:
+        """Return the entries of a list of files for the module broker_files, by path."""
+        entries = [self._templar.template(entry) for entry in self._variables[name]]
+        return {entry["path"]: entry for entry in entries}

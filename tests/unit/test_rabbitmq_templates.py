@@ -1,0 +1,289 @@
+"""The files of a node, as Ansible renders them for a host that has none of them yet."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from brokers import passwords
+from erlang_terms import Atom, consult
+from rabbitmq_node import COOKIE, node
+from templating import Role
+
+CONF = "/etc/rabbitmq/rabbitmq.conf"
+CLASSIC = "/etc/rabbitmq/rabbitmq.config"
+ADVANCED = "/etc/rabbitmq/advanced.config"
+PLUGINS = "/etc/rabbitmq/enabled_plugins"
+ENVIRONMENT = "/etc/rabbitmq/rabbitmq-env.conf"
+UNIT = "/etc/systemd/system/rabbitmq-server.service.d/brokerkit.conf"
+EPMD_SOCKET = "/etc/systemd/system/epmd.socket.d/brokerkit.conf"
+EPMD_SERVICE = "/etc/systemd/system/epmd.service.d/brokerkit.conf"
+COOKIE_FILE = "/var/lib/rabbitmq/.erlang.cookie"
+MANAGED = "Managed by Brokerkit (role rabbitmq); changes made here are overwritten."
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - written into a configuration, not bound to
+BARE_HOST = {
+    "hostname": "broker-1",
+    "os": {"VERSION_CODENAME": "bookworm"},
+    "unit": {"active_state": "inactive"},
+    "files": [],
+    "packages": {},
+}
+
+
+def role(**settings):
+    return Role("rabbitmq", __rabbitmq_host=BARE_HOST, **node(**settings))
+
+
+def files(**settings):
+    return role(**settings).files("__rabbitmq_files")
+
+
+def content(path, **settings):
+    entry = files(**settings)[path]
+    return entry.get("content") or entry.get("secret_content")
+
+
+def lines(path, **settings):
+    """The lines of a file that mean something."""
+    return [line for line in content(path, **settings).splitlines() if line and not line.startswith("#")]
+
+
+def test_the_files_of_a_node_by_default():
+    present = {path for path, entry in files().items() if entry.get("content") or entry.get("secret_content")}
+    assert present == {CONF, PLUGINS, ENVIRONMENT, UNIT, COOKIE_FILE}
+
+
+def test_what_is_absent_is_named_so_that_an_old_one_goes():
+    assert {CLASSIC, ADVANCED, EPMD_SOCKET, EPMD_SERVICE} <= set(files())
+
+
+def test_the_configuration_by_default():
+    assert lines(CONF) == [
+        "listeners.tcp.default = 5672",
+        "management.tcp.port = 15672",
+        "management.tcp.ip = 127.0.0.1",
+        "stomp.listeners.tcp.default = 61613",
+        "loopback_users.guest = true",
+        "vm_memory_high_watermark.relative = 0.4",
+        "disk_free_limit.absolute = 2GB",
+        "heartbeat = 60",
+        "channel_max = 2047",
+        "log.file.level = info",
+        "log.file.rotation.size = 10485760",
+        "log.file.rotation.count = 10",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "there", "gone"),
+    [
+        ({"amqp_port": 5673}, "listeners.tcp.default = 5673", "listeners.tcp.default = 5672"),
+        ({"amqp_address": "10.0.0.5"}, "listeners.tcp.1 = 10.0.0.5:5672", "listeners.tcp.default = 5672"),
+        ({"amqp_address": "::1"}, "listeners.tcp.1 = [::1]:5672", "listeners.tcp.default = 5672"),
+        ({"management_port": 8080}, "management.tcp.port = 8080", "management.tcp.port = 15672"),
+        (
+            {"management_address": EVERYWHERE},
+            f"management.tcp.ip = {EVERYWHERE}",
+            "management.tcp.ip = 127.0.0.1",
+        ),
+        ({"management_address": ""}, "management.tcp.port = 15672", "management.tcp.ip = 127.0.0.1"),
+        ({"stomp_port": 61614}, "stomp.listeners.tcp.default = 61614", "stomp.listeners.tcp.default = 61613"),
+        (
+            {"stomp_address": "127.0.0.1"},
+            "stomp.listeners.tcp.1 = 127.0.0.1:61613",
+            "stomp.listeners.tcp.default = 61613",
+        ),
+        ({"loopback_users": []}, "loopback_users = none", "loopback_users.guest = true"),
+        ({"loopback_users": ["a", "b"]}, "loopback_users.b = true", "loopback_users.guest = true"),
+        (
+            {"memory_high_watermark": "2GB"},
+            "vm_memory_high_watermark.absolute = 2GB",
+            "vm_memory_high_watermark.relative = 0.4",
+        ),
+        ({"disk_free_limit": "1.5"}, "disk_free_limit.relative = 1.5", "disk_free_limit.absolute = 2GB"),
+        (
+            {"disk_free_limit": "50000000"},
+            "disk_free_limit.absolute = 50000000",
+            "disk_free_limit.absolute = 2GB",
+        ),
+        ({"heartbeat": 0}, "heartbeat = 0", "heartbeat = 60"),
+        ({"channel_max": 100}, "channel_max = 100", "channel_max = 2047"),
+        ({"default_queue_type": "quorum"}, "default_queue_type = quorum", "default_queue_type = classic"),
+        ({"log_level": "debug"}, "log.file.level = debug", "log.file.level = info"),
+        ({"log_rotation_size": 0}, "log.file.level = info", "log.file.rotation.size = 10485760"),
+        ({"log_rotation_count": 3}, "log.file.rotation.count = 3", "log.file.rotation.count = 10"),
+        (
+            {"plugins": ["rabbitmq_stomp"]},
+            "stomp.listeners.tcp.default = 61613",
+            "management.tcp.port = 15672",
+        ),
+        (
+            {"plugins": ["rabbitmq_management"]},
+            "management.tcp.port = 15672",
+            "stomp.listeners.tcp.default = 61613",
+        ),
+        ({"config": {"queue_index_embed_msgs_below": 4096}}, "queue_index_embed_msgs_below = 4096", ""),
+        ({"config": {"mqtt.allow_anonymous": False}}, "mqtt.allow_anonymous = false", ""),
+        ({"config": {"log.console": True}}, "log.console = true", ""),
+        ({"config": {"cluster_name": "two words"}}, "cluster_name = two words", ""),
+    ],
+)
+def test_a_setting_is_a_line_of_the_configuration(settings, there, gone):
+    said = lines(CONF, **settings)
+    assert there in said
+    assert gone not in said
+
+
+def test_the_plugins_are_the_exact_list_as_the_broker_writes_it():
+    assert content(PLUGINS) == "[rabbitmq_management,rabbitmq_stomp].\n"
+    assert content(PLUGINS, plugins=[]) == "[].\n"
+    assert consult(content(PLUGINS, plugins=["b", "a"])) == [[Atom("a"), Atom("b")]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "there"),
+    [
+        ({}, "NODENAME=rabbit@broker-1"),
+        ({"node_name": "hare@warren"}, "NODENAME=hare@warren"),
+        ({"node_name": "hare@warren.example.org"}, "USE_LONGNAME=true"),
+        ({"distribution_port": 25680}, "DIST_PORT=25680"),
+        (
+            {"distribution_address": "10.0.0.5"},
+            'SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {10,0,0,5}"',
+        ),
+        ({"epmd_port": 4370}, "export ERL_EPMD_PORT=4370"),
+    ],
+)
+def test_a_setting_is_a_line_of_the_environment(settings, there):
+    assert there in lines(ENVIRONMENT, **settings)
+
+
+def test_a_short_node_name_asks_for_no_long_ones():
+    assert "USE_LONGNAME=true" not in lines(ENVIRONMENT)
+
+
+def test_the_units_drop_in_has_the_limits():
+    said = lines(UNIT, open_files_limit=100000, start_timeout=90)
+    assert said == ["[Service]", "LimitNOFILE=100000", "TimeoutStartSec=90"]
+
+
+@pytest.mark.parametrize("settings", [{"epmd_port": 4370}, {"epmd_address": "127.0.0.1"}])
+def test_epmd_follows_its_variables(settings):
+    found = files(**settings)
+    assert all(found[path]["content"] for path in (EPMD_SOCKET, EPMD_SERVICE))
+    assert str(next(iter(settings.values()))) in found[EPMD_SOCKET]["content"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"config_format": "classic"}, {"mnesia_dc_dump_limit": 40}, {"epmd_port": 4370}],
+)
+def test_every_file_says_who_manages_it_unless_its_owner_rewrites_it(settings):
+    for path, entry in files(**settings).items():
+        if entry.get("content") and path != PLUGINS:
+            assert MANAGED in entry["content"].splitlines()[0], path
+
+
+def test_the_cookie_is_secret_and_readable_by_the_broker_alone():
+    entry = files()[COOKIE_FILE]
+    assert entry["secret_content"] == COOKIE
+    assert (entry["owner"], entry["group"], entry["mode"]) == ("rabbitmq", "rabbitmq", "0400")
+    assert "content" not in entry
+
+
+def test_files_that_may_hold_a_secret_are_not_for_everybody():
+    for settings in ({}, {"config_format": "classic"}):
+        for path, entry in files(**settings).items():
+            if path.startswith("/etc/rabbitmq/") and path != PLUGINS:
+                assert (entry.get("group"), entry.get("mode")) == ("rabbitmq", "0640"), path
+
+
+# --- Erlang terms -------------------------------------------------------------------------------------------
+
+
+def test_mnesias_thresholds_are_terms_of_the_advanced_configuration():
+    text = content(ADVANCED, mnesia_dump_log_write_threshold=50000, mnesia_dc_dump_limit=40)
+    assert consult(text) == [
+        [(Atom("mnesia"), [(Atom("dump_log_write_threshold"), 50000), (Atom("dc_dump_limit"), 40)])]
+    ]
+
+
+def test_free_terms_come_out_with_their_types():
+    wanted = {"rabbit": {"a": {"_tuple": [{"_atom": "b"}, 'say "x"', {"_binary": "ü"}]}, "c": [True, 1.5]}}
+    assert consult(content(ADVANCED, advanced_config=wanted)) == [
+        [
+            (
+                Atom("rabbit"),
+                [
+                    (Atom("a"), (Atom("b"), 'say "x"', "ü".encode())),
+                    (Atom("c"), [Atom("true"), 1.5]),
+                ],
+            )
+        ]
+    ]
+
+
+def test_the_classic_format_is_one_file_of_terms():
+    found = files(config_format="classic", management_port=8080, management_address=EVERYWHERE)
+    assert found[CONF]["content"] is None
+    assert found[ADVANCED].get("content") is None
+    (applications,) = consult(found[CLASSIC]["content"])
+    assert dict(applications)[Atom("rabbitmq_management")] == [
+        (Atom("tcp_config"), [(Atom("port"), 8080), (Atom("ip"), EVERYWHERE)])
+    ]
+    rabbit = dict(dict(applications)[Atom("rabbit")])
+    assert rabbit[Atom("tcp_listeners")] == [5672]
+    assert rabbit[Atom("loopback_users")] == [b"guest"]
+    assert rabbit[Atom("vm_memory_high_watermark")] == 0.4
+    assert rabbit[Atom("log")] == [
+        (Atom("file"), [(Atom("level"), Atom("info")), (Atom("size"), 10485760), (Atom("count"), 10)])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "path"),
+    [
+        ({"config": {"ssl_options.password": "x"}}, CONF),
+        ({"advanced_config": {"rabbit": {"ssl_options": {"password": "x"}}}}, ADVANCED),
+        (
+            {"config_format": "classic", "advanced_config": {"rabbit": {"default_pass": {"_binary": "x"}}}},
+            CLASSIC,
+        ),
+    ],
+)
+def test_a_file_that_holds_a_secret_is_never_shown(settings, path):
+    entry = files(**settings)[path]
+    assert entry["secret_content"]
+    assert "content" not in entry
+
+
+# --- the first boot -----------------------------------------------------------------------------------------
+
+
+def test_the_first_definitions_hold_the_administrator_and_no_password():
+    chosen = role(admin_user="boss", admin_password="Kq7w2Zr9")
+    definitions = chosen.variable("__rabbitmq_first_definitions")
+    (user,) = definitions["users"]
+    assert (user["name"], user["tags"]) == ("boss", "administrator")
+    assert passwords.matches("Kq7w2Zr9", user["password_hash"], "sha256")
+    assert "Kq7w2Zr9" not in json.dumps(definitions)
+    assert definitions["permissions"] == [
+        {"user": "boss", "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
+    ]
+
+
+# --- what a running node takes ------------------------------------------------------------------------------
+
+
+def test_limits_and_log_level_have_commands_for_a_running_node():
+    commands = {item["key"]: item["command"] for item in role().variable("__rabbitmq_online")}
+    assert commands == {
+        "vm_memory_high_watermark.relative": "set_vm_memory_high_watermark 0.4",
+        "disk_free_limit.absolute": "set_disk_free_limit 2GB",
+        "log.file.level": "set_log_level info",
+    }
+    other = role(memory_high_watermark="2GB", disk_free_limit="1.5").variable("__rabbitmq_online")
+    assert [item["command"] for item in other[:2]] == [
+        "set_vm_memory_high_watermark absolute 2GB",
+        "set_disk_free_limit mem_relative 1.5",
+    ]
