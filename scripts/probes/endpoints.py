@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 from probes.model import Broker, Endpoint, ExitCode, Listener, Refusal
 
 SCHEMA = 1
-KINDS = ("rabbitmq",)
+KINDS = ("rabbitmq", "activemq")
 PROTOCOLS = ("amqp", "stomp", "management")
 PASSWORD_VARIABLE = "BROKERKIT_PASSWORD"  # noqa: S105 - the name of a variable
 _AGAIN = "run the converge (`ansible-playbook site.yml`) again, it writes a new one"
@@ -102,8 +102,8 @@ class _Reader:
     def broker(self, entry: Any, where: str) -> Broker:
         if not isinstance(entry, dict):
             self.refuse(where, "is not an object")
-        known = ("name", "kind", "version", "host", "vhost", "denied_vhost", "user", "password", "listeners")
-        self.only_keys(entry, where, (*known, *PROTOCOLS))
+        known = ("name", "kind", "version", "host", "vhost", "user", "password", "listeners")
+        self.only_keys(entry, where, (*known, "denied_vhost", "denied_destination", *PROTOCOLS))
         host = self.text(entry, where, "host")
         kind = self.text(entry, where, "kind")
         if kind not in KINDS:
@@ -123,6 +123,7 @@ class _Reader:
             password=self.text(entry, where, "password"),
             vhost=self.text(entry, where, "vhost"),
             denied_vhost=self.text_or_none(entry, where, "denied_vhost"),
+            denied_destination=self.text_or_none(entry, where, "denied_destination"),
             version=self.text_or_none(entry, where, "version"),
             endpoints=endpoints,
             listeners=self.listeners(entry.get("listeners"), f"{where}.listeners"),

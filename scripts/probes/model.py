@@ -95,6 +95,7 @@ class Broker:
     password: str = field(repr=False)
     vhost: str = "/"
     denied_vhost: str | None = None
+    denied_destination: str | None = None  # a queue of ActiveMQ that the user may neither read nor write
     version: str | None = None
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     listeners: tuple[Listener, ...] | None = None

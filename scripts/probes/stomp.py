@@ -28,6 +28,7 @@ def _connect(context: Context, version: str) -> str:
     "stomp.connect.v1_0",
     needs=["stomp"],
     notes=["0.1", "1.4"],
+    kinds=["rabbitmq", "activemq"],
     proves="A client of STOMP 1.0 can connect and log in.",
 )
 def connect_1_0(context: Context) -> str:
@@ -38,6 +39,7 @@ def connect_1_0(context: Context) -> str:
     "stomp.connect.v1_1",
     needs=["stomp"],
     notes=["0.3", "1.4"],
+    kinds=["rabbitmq", "activemq"],
     proves="A client of STOMP 1.1 can connect and log in.",
 )
 def connect_1_1(context: Context) -> str:
@@ -48,6 +50,7 @@ def connect_1_1(context: Context) -> str:
     "stomp.connect.v1_2",
     needs=["stomp"],
     notes=["1.4"],
+    kinds=["rabbitmq", "activemq"],
     proves="A client of STOMP 1.2 can connect and log in.",
 )
 def connect_1_2(context: Context) -> str:

@@ -165,11 +165,13 @@ class Session:
         )
         return number
 
-    def unsubscribe(self, subscription: str) -> None:
+    def unsubscribe(self, subscription: str, headers: Mapping[str, str] | None = None) -> None:
         """End a subscription and wait until the broker has done so."""
         self._with_receipt(
             "the receipt of the end of a subscription",
-            lambda receipt: self._connection.unsubscribe(id=subscription, receipt=receipt),
+            lambda receipt: self._connection.unsubscribe(
+                id=subscription, headers=dict(headers or {}), receipt=receipt
+            ),
         )
 
     def receive(self, what: str) -> Frame:
@@ -208,6 +210,23 @@ class Session:
             lambda receipt: self._connection.nack(message.headers["ack"], receipt=receipt),
         )
 
+    def begin(self) -> str:
+        """Begin a transaction and return its id, for the header `transaction` of frames that belong to it."""
+        number = f"tx-{next(self._numbers)}"
+        self._with_receipt("the receipt of BEGIN", lambda receipt: self._end("begin", number, receipt))
+        return number
+
+    def commit(self, transaction: str) -> None:
+        """Make the frames of a transaction count."""
+        self._with_receipt("the receipt of COMMIT", lambda receipt: self._end("commit", transaction, receipt))
+
+    def abort(self, transaction: str) -> None:
+        """Forget the frames of a transaction."""
+        self._with_receipt("the receipt of ABORT", lambda receipt: self._end("abort", transaction, receipt))
+
+    def _end(self, command: str, transaction: str, receipt: str) -> None:
+        getattr(self._connection, command)(transaction, headers={"receipt": receipt})
+
     def die(self) -> None:
         """Drop the connection as a crashed consumer does."""
         self._connection.transport.disconnect_socket()
@@ -224,14 +243,15 @@ class Session:
 
 
 @contextlib.contextmanager
-def session(context: Context, version: str = "1.2") -> Iterator[Session]:
+def session(context: Context, version: str = "1.2", **options: Any) -> Iterator[Session]:
     """Open a session of a STOMP `version` as the broker's probe user on its vhost; it ends whatever happens.
 
-    Raises ProbeStop with the diagnosis when the connection does not come about, and for ERROR frames.
+    `options` are those of `connect`. Raises ProbeStop with the diagnosis when the connection does not come about,
+    and for ERROR frames.
     """
     broker = context.broker
     try:
-        with connect(context, version, broker.user, broker.password, broker.vhost) as opened:
+        with connect(context, version, broker.user, broker.password, broker.vhost, **options) as opened:
             yield opened
     except ErrorFrame as error:
         raise explain(context, error.frame) from error
@@ -244,9 +264,21 @@ def session(context: Context, version: str = "1.2") -> Iterator[Session]:
 
 
 @contextlib.contextmanager
-def connect(context: Context, version: str, user: str, password: str, vhost: str) -> Iterator[Session]:
-    """Connect and log in.
+def connect(
+    context: Context,
+    version: str,
+    user: str | None,
+    password: str | None,
+    vhost: str,
+    *,
+    client_id: str | None = None,
+    heartbeats: tuple[int, int] = (0, 0),
+    content_length: bool = True,
+) -> Iterator[Session]:
+    """Connect and log in; without login headers where `user` is None.
 
+    `client_id` names the client for durable subscriptions (ActiveMQ); `heartbeats` are what is sent and what is
+    wanted, in milliseconds; without `content_length` no frame says how long its body is.
     Raises ErrorFrame for the broker's refusal, and Unreachable with a diagnosis where no STOMP broker is.
     """
     import stomp
@@ -257,9 +289,12 @@ def connect(context: Context, version: str, user: str, password: str, vhost: str
     names: dict[str, Any] = (
         {"headers": {"host": vhost}} if version == "1.0" else {"with_connect_command": True}
     )
+    if client_id is not None:
+        names.setdefault("headers", {})["client-id"] = client_id
     connection = kinds[version](
         [(endpoint.host, endpoint.port)],
-        **({} if version == "1.0" else {"vhost": vhost}),
+        **({} if version == "1.0" else {"vhost": vhost, "heartbeats": heartbeats}),
+        auto_content_length=content_length,
         prefer_localhost=False,
         try_loopback_connect=False,
         reconnect_attempts_max=1,
@@ -284,7 +319,7 @@ def connect(context: Context, version: str, user: str, password: str, vhost: str
             connection.transport.disconnect_socket()
 
 
-def refusal(context: Context, user: str, password: str, vhost: str) -> str | None:
+def refusal(context: Context, user: str | None, password: str | None, vhost: str) -> str | None:
     """Return what the broker's ERROR frame says to a login, None when it lets the user in."""
     try:
         with connect(context, "1.2", user, password, vhost):
@@ -293,9 +328,13 @@ def refusal(context: Context, user: str, password: str, vhost: str) -> str | Non
         return error.frame.words
 
 
+# RabbitMQ's rabbit_stomp_processor, twice; ActiveMQ's PropertiesLoginModule and SimpleAuthenticationBroker.
+_LOGIN_REFUSALS = ("Access refused for user", "non-loopback", "User name [", "password is invalid")
+
+
 def is_login_refusal(words: str | None) -> bool:
     """Whether an ERROR frame is about user and password."""
-    return words is not None and ("Access refused for user" in words or "non-loopback" in words)
+    return words is not None and any(phrase in words for phrase in _LOGIN_REFUSALS)
 
 
 def vhost_exists(context: Context, vhost: str) -> bool:
@@ -312,6 +351,14 @@ def explain(context: Context, frame: Frame) -> Failed:
     """Put an ERROR frame into sentences. The words are RabbitMQ's rabbit_stomp_processor's."""
     broker = context.broker
     words = frame.words
+    if "is not authorized to" in words:  # ActiveMQ's AuthorizationBroker
+        return Failed(
+            f"{broker.name} sent ERROR: {words}",
+            f"The user {broker.user} lacks a permission that the probe needs on brokerkit.smoke.>.",
+            "Give one of its groups read, write and admin on that queue and topic in activemq_authorization.",
+        )
+    if "password is invalid" in words:
+        return diagnosis.login_refused(broker, words, only_local=False)
     if "non-loopback access denied" in words:
         return diagnosis.login_refused(broker, words, only_local=True)
     if "Access refused for user" in words:
