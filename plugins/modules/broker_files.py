@@ -32,8 +32,10 @@ options:
     default: []
     suboptions:
       path: {description: Absolute path., type: path, required: true}
-      content: {description: Text of the file. Without this and O(files[].secret_content) the file is absent., type: str}
-      secret_content: {description: Text that is never shown: not in a diff and not in a log., type: str}
+      content:
+        description: Text of the file. Without this and O(files[].secret_content) the file is absent.
+        type: str
+      secret_content: {description: 'Text that is never shown: not in a diff and not in a log.', type: str}
       owner: {description: Owner's name., type: str, default: root}
       group: {description: Group's name., type: str, default: root}
       mode: {description: Permission bits as an octal string., type: str, default: '0644'}
@@ -43,8 +45,9 @@ options:
     default: true
   validator:
     description:
-      - Text of a program that judges the candidate. It gets the directory that holds the whole set, each file at its own path below it,
-        then O(validator_arguments); anything but exit code 0 refuses the set, and what it printed is the message.
+      - Text of a program that judges the candidate. It gets the directory that holds the whole set, each file at its own
+        path below it, then O(validator_arguments); anything but exit code 0 refuses the set, and what it printed
+        is the message.
       - Also runs in check mode, where it changes nothing.
     type: str
   validator_arguments:
@@ -80,7 +83,8 @@ changed_files:
   type: list
   elements: str
 pending:
-  description: What changed since the service last came up; path to the names of the keys that differ (C(.conf) files only).
+  description:
+    - What changed since the service last came up; path to the names of the keys that differ (C(.conf) files only).
   returned: always
   type: dict
 """
@@ -99,10 +103,18 @@ def _diff(change: Change) -> dict:
     path = change.file.path
     header = {"before_header": path, "after_header": path}
     if not change.content:
-        return {**header, "before": "owner, group or mode differ\n", "after": f"owner, group, mode {change.file.mode:04o}\n"}
+        return {
+            **header,
+            "before": "owner, group or mode differ\n",
+            "after": f"owner, group, mode {change.file.mode:04o}\n",
+        }
     if change.file.secret:
         was = "(no file)\n" if change.before is None else "(holds secrets: the old content is not shown)\n"
-        now = "(no file)\n" if change.file.content is None else "(holds secrets: the new content is not shown)\n"
+        now = (
+            "(no file)\n"
+            if change.file.content is None
+            else "(holds secrets: the new content is not shown)\n"
+        )
         return {**header, "before": was, "after": now}
     return {**header, "before": change.before or "", "after": change.file.content or ""}
 
@@ -111,7 +123,9 @@ def _present(module: AnsibleModule, files: FileSet) -> dict:
     wanted = [_wanted(item) for item in module.params["files"]]
     changes = compare(wanted)
     if changes and module.params["validator"]:
-        validate(wanted, module.params["validator"], module.params["validator_arguments"], module.params["timeout"])
+        validate(
+            wanted, module.params["validator"], module.params["validator_arguments"], module.params["timeout"]
+        )
     if changes and not module.check_mode:
         files.swap(changes, keep=module.params["keep"])
     pending = files.pending()
@@ -149,7 +163,11 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["present", "committed", "rolled_back"], "default": "present"},
+            "state": {
+                "type": "str",
+                "choices": ["present", "committed", "rolled_back"],
+                "default": "present",
+            },
             "files": {
                 "type": "list",
                 "elements": "dict",
@@ -170,7 +188,9 @@ def main() -> None:
     except FileSetError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg=f"{error.filename or module.params['name']}: {error.strerror}; nothing after it was written")
+        module.fail_json(
+            msg=f"{error.filename or module.params['name']}: {error.strerror}; nothing after it was written"
+        )
     module.exit_json(**result)
 
 

@@ -10,8 +10,8 @@ DOCUMENTATION = r"""
 module: broker_host_facts
 short_description: Read in one call what has to be known of a host before a broker is put on it
 description:
-  - Operating system, installed packages, TCP listeners with the process that holds each, what names resolve to, the state of a unit,
-    and what an installation would install. Nothing is changed and nothing is judged here.
+  - Operating system, installed packages, TCP listeners with the process that holds each, what names resolve
+    to, the state of a unit, and what an installation would install. Nothing is changed and nothing is judged here.
 options:
   packages:
     description: Packages whose installed versions are wanted.
@@ -62,7 +62,10 @@ hosts_block: {description: Whether /etc/hosts holds names that Brokerkit pinned.
 dpkg_interrupted: {description: Whether an installation was cut off half-way., returned: always, type: bool}
 files: {description: Those of O(files) that exist., returned: always, type: list, elements: str}
 unit: {description: 'load_state, active_state, unit_file_state, main_pid.', returned: when asked for, type: dict}
-plan: {description: 'packages: what would be installed; error: why nothing can be, or null.', returned: when asked for, type: dict}
+plan:
+  description: 'packages: what would be installed; error: why nothing can be, or null.'
+  returned: when asked for
+  type: dict
 """
 
 import glob
@@ -118,7 +121,8 @@ def main() -> None:
     except FileNotFoundError as error:
         module.fail_json(
             msg=f"'{error.filename}' is missing: brokers are put on Debian-family hosts that run systemd; "
-            f"this one is {result['os'].get('PRETTY_NAME', 'of an unknown kind')}. Take it out of the inventory group."
+            f"this one is {result['os'].get('PRETTY_NAME', 'of an unknown kind')}. Take it out "
+            "of the inventory group."
         )
     module.exit_json(changed=False, **result)
 

@@ -28,9 +28,14 @@ def _port_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
         for held in host["listeners"]:
             clash = _any(wanted["address"]) or _any(held["address"]) or wanted["address"] == held["address"]
             if held["port"] == wanted["port"] and clash and held["process"] not in _OWN:
-                holder = f"'{held['process']}' (pid {held['pid']})" if held["pid"] else "a process that this user cannot see"
+                holder = (
+                    f"'{held['process']}' (pid {held['pid']})"
+                    if held["pid"]
+                    else "a process that this user cannot see"
+                )
                 found.append(
-                    f"rabbitmq_{wanted['name']}_port: {wanted['port']} is held by {holder} on {host['hostname']}; "
+                    f"rabbitmq_{wanted['name']}_port: {wanted['port']} is held by {holder} on "
+                    f"{host['hostname']}; "
                     "stop it or choose another port. The node would not boot"
                 )
                 break
@@ -43,14 +48,17 @@ def _name_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     addresses = host["addresses"].get(name, [])
     if not addresses and name not in settings["rabbitmq_hosts_entries"]:
         return [
-            f"rabbitmq_node_name: the host name '{name}' of node {node} does not resolve on {host['hostname']}, epmd would time out; "
+            f"rabbitmq_node_name: the host name '{name}' of node {node} does not resolve on "
+            f"{host['hostname']}, epmd would time out; "
             f"set rabbitmq_hosts_entries to {{{name}: ADDRESS}} or repair DNS"
         ]
     bound = settings["rabbitmq_distribution_address"]
     if bound and addresses and bound not in addresses:
         return [
-            f"rabbitmq_distribution_address: {bound} is not what '{name}' resolves to ({', '.join(addresses)}), so that "
-            f"rabbitmqctl could not reach the node; set rabbitmq_hosts_entries to {{{name}: {bound}}} or leave the address empty"
+            f"rabbitmq_distribution_address: {bound} is not what '{name}' resolves to "
+            f"({', '.join(addresses)}), so that "
+            "rabbitmqctl could not reach the node; set rabbitmq_hosts_entries to "
+            f"{{{name}: {bound}}} or leave the address empty"
         ]
     return []
 
@@ -60,7 +68,10 @@ def version_refusals(settings: Settings, version: str) -> list[str]:
     found = []
     for name in ("rabbitmq_mnesia_dump_log_write_threshold", "rabbitmq_mnesia_dc_dump_limit"):
         if settings[name] and at_least(version, _NO_MNESIA):
-            found.append(f"{name}: RabbitMQ {version} keeps its metadata in Khepri and has no Mnesia (removed in 4.3); drop the variable")
+            found.append(
+                f"{name}: RabbitMQ {version} keeps its metadata in Khepri and has no Mnesia "
+                "(removed in 4.3); drop the variable"
+            )
     if settings["rabbitmq_default_queue_type"] and not at_least(version, _DEFAULT_QUEUE_TYPE_SINCE):
         found.append(
             f"rabbitmq_default_queue_type: RabbitMQ {version} has no such setting for the node (since 3.13); "
@@ -76,13 +87,17 @@ def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     """
     name = host["hostname"]
     if host["uid"] != 0:
-        return [f"ansible_become: the tasks run as uid {host['uid']} on {name}; set ansible_become to true, a broker is installed by root"]
+        return [
+            f"ansible_become: the tasks run as uid {host['uid']} on {name}; set ansible_become "
+            "to true, a broker is installed by root"
+        ]
     found = _port_refusals(settings, host) + _name_refusals(settings, host)
     installed = upstream(host["packages"].get("rabbitmq-server", ""))
     wanted = settings["rabbitmq_version"]
     if installed and wanted and not starts_with(installed, wanted):
         found.append(
-            f"rabbitmq_version: {name} runs RabbitMQ {installed} and {wanted} is wanted; an upgrade is not done in passing. "
+            f"rabbitmq_version: {name} runs RabbitMQ {installed} and {wanted} is wanted; an "
+            "upgrade is not done in passing. "
             f"Set rabbitmq_version to {installed}, or upgrade the node first"
         )
     if installed:
@@ -101,7 +116,10 @@ def install_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
         ]
     version = upstream(plan["packages"].get("rabbitmq-server", ""))
     if version and wanted and not starts_with(version, wanted):
-        return [f"rabbitmq_version: {wanted} is wanted and the repositories of {host['hostname']} hold {version}; correct one of the two"]
+        return [
+            f"rabbitmq_version: {wanted} is wanted and the repositories of {host['hostname']} "
+            f"hold {version}; correct one of the two"
+        ]
     return version_refusals(settings, version) if version else []
 
 

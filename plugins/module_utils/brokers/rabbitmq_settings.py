@@ -18,9 +18,14 @@ _COOKIE = re.compile(r"[A-Za-z0-9_-]{20,255}\Z")
 _NODE = re.compile(r"[A-Za-z0-9_-]+@[A-Za-z0-9.-]+\Z")
 _PLUGIN = re.compile(r"[a-z][a-z0-9_]*\Z")
 _KEY = re.compile(r"[A-Za-z0-9_$-]+(\.[A-Za-z0-9_$-]+)*\Z")
+# What cuttlefish 2.4 to 3.9 read back unchanged.
+_VALUE = re.compile(r"(?! )[ -\"$-~]*(?<! )\Z")
+_LOOPBACK_USER = re.compile(r"[A-Za-z0-9._-]+\Z")
 # Units that the broker's rabbit_resource_monitor_misc understands.
 _AMOUNT = re.compile(r"\d+(k|kiB|M|MiB|G|GiB|kB|MB|GB|KB|T|TB|TiB)?\Z")
-_PLACEHOLDERS = frozenset({"anyalphanumericstringwilldo", "changeme", "change_me", "secret", "password", "cookie", "rabbitmq"})
+_PLACEHOLDERS = frozenset(
+    {"anyalphanumericstringwilldo", "changeme", "change_me", "secret", "password", "cookie", "rabbitmq"}
+)
 _PORTS = ("amqp", "management", "stomp", "epmd", "distribution")
 _PLUGIN_OF = {"management": "rabbitmq_management", "stomp": "rabbitmq_stomp"}
 
@@ -39,7 +44,8 @@ OWNED_KEYS = {
     "log.file.level": "rabbitmq_log_level",
     "log.file.rotation.size": "rabbitmq_log_rotation_size",
     "log.file.rotation.count": "rabbitmq_log_rotation_count",
-    "load_definitions": "rabbitmq_topology_* and `playbooks/rabbitmq.yml`; definitions imported at each boot would undo them",
+    "load_definitions": "rabbitmq_topology_* and `playbooks/rabbitmq.yml`; definitions imported at each "
+    "boot would undo them",
     "default_user": "rabbitmq_admin_user",
     "default_pass": "rabbitmq_admin_password",
     "distribution.listener": "rabbitmq_distribution_port",
@@ -48,7 +54,10 @@ OWNED_KEYS = {
 
 def is_secret_key(key: str) -> bool:
     """Return whether a setting of that name holds a secret, going by the names that the broker's schemas use."""
-    return re.search(r"pass(word|phrase)?$|\.pass\b|password|passphrase|secret|token|cookie", key.lower()) is not None
+    return (
+        re.search(r"pass(word|phrase)?$|\.pass\b|password|passphrase|secret|token|cookie", key.lower())
+        is not None
+    )
 
 
 def holds_secret(value: Any) -> bool:
@@ -71,10 +80,16 @@ def _address_refusals(settings: Settings) -> list[str]:
         try:
             parsed = ipaddress.ip_address(text) if text else None
         except ValueError:
-            found.append(f"{name}: '{text}' is not an IP address; give one of the host's addresses, or '' for every interface")
+            found.append(
+                f"{name}: '{text}' is not an IP address; give one of the host's addresses, or '' "
+                "for every interface"
+            )
             continue
         if what == "distribution" and parsed is not None and parsed.version != 4:
-            found.append(f"{name}: '{text}' is not an IPv4 address; Erlang's distribution is bound by IPv4 address here, or '' for every interface")
+            found.append(
+                f"{name}: '{text}' is not an IPv4 address; Erlang's distribution is bound by IPv4 "
+                "address here, or '' for every interface"
+            )
     return found
 
 
@@ -82,7 +97,11 @@ def listeners(settings: Settings) -> list[dict[str, Any]]:
     """Return the listeners that the settings ask for: name of the variable's middle part, address ('' is any), port."""
     plugins = settings["rabbitmq_plugins"]
     return [
-        {"name": what, "address": settings[f"rabbitmq_{what}_address"], "port": settings[f"rabbitmq_{what}_port"]}
+        {
+            "name": what,
+            "address": settings[f"rabbitmq_{what}_address"],
+            "port": settings[f"rabbitmq_{what}_port"],
+        }
         for what in _PORTS
         if _PLUGIN_OF.get(what) is None or _PLUGIN_OF[what] in plugins
     ]
@@ -94,7 +113,8 @@ def _overlap(one: str, other: str) -> bool:
 
 
 def _port_refusals(settings: Settings) -> list[str]:
-    found, seen = [], []
+    found: list[str] = []
+    seen: list[dict[str, Any]] = []
     for item in listeners(settings):
         name, port = f"rabbitmq_{item['name']}_port", item["port"]
         if not 1 <= port <= 65535:
@@ -102,7 +122,10 @@ def _port_refusals(settings: Settings) -> list[str]:
             continue
         for other in seen:
             if other["port"] == port and _overlap(item["address"], other["address"]):
-                found.append(f"{name}: {port} is rabbitmq_{other['name']}_port as well; give one of the two another port")
+                found.append(
+                    f"{name}: {port} is rabbitmq_{other['name']}_port as well; give one of the two "
+                    "another port"
+                )
         seen.append(item)
     return found
 
@@ -112,18 +135,28 @@ def _secret_refusals(settings: Settings) -> list[str]:
     cookie = settings["rabbitmq_erlang_cookie"]
     if not _COOKIE.match(cookie):
         found.append(
-            f"rabbitmq_erlang_cookie: has {len(cookie)} characters or characters that are not letters, digits, '_' and '-'; "
+            f"rabbitmq_erlang_cookie: has {len(cookie)} characters or characters that are not "
+            "letters, digits, '_' and '-'; "
             "give 20 to 255 of them, for example the output of `openssl rand -hex 24`"
         )
     elif cookie.lower() in _PLACEHOLDERS or len(set(cookie)) < 6:
-        found.append("rabbitmq_erlang_cookie: is a placeholder that others know too; use the output of `openssl rand -hex 24`")
+        found.append(
+            "rabbitmq_erlang_cookie: is a placeholder that others know too; use the output of "
+            "`openssl rand -hex 24`"
+        )
     password, user = settings["rabbitmq_admin_password"], settings["rabbitmq_admin_user"]
     if not password:
-        found.append("rabbitmq_admin_password: is empty; set it in your vault, the broker is never left with an account without a password")
+        found.append(
+            "rabbitmq_admin_password: is empty; set it in your vault, the broker is never "
+            "left with an account without a password"
+        )
     elif password.lower() in _PLACEHOLDERS or password == user:
         found.append("rabbitmq_admin_password: is a placeholder or the user's own name; choose another one")
     if not user or len(user.encode()) > 255 or user != user.strip():
-        found.append(f"rabbitmq_admin_user: '{user}' is not a user name; give 1 to 255 bytes without blanks around them")
+        found.append(
+            f"rabbitmq_admin_user: '{user}' is not a user name; give 1 to 255 bytes without "
+            "blanks around them"
+        )
     if user == "guest":
         found.append("rabbitmq_admin_user: 'guest' is the account everybody tries first; choose another name")
     return found
@@ -156,12 +189,21 @@ def _limit_refusals(settings: Settings) -> list[str]:
     share = _number(watermark)
     if not _AMOUNT.match(watermark) or share is not None:
         if share is None:
-            found.append(f"rabbitmq_memory_high_watermark: '{watermark}' is neither a share nor an amount; write 0.4 or 2GB")
+            found.append(
+                f"rabbitmq_memory_high_watermark: '{watermark}' is neither a share nor an amount; "
+                "write 0.4 or 2GB"
+            )
         elif not 0 < share <= 1:
-            found.append(f"rabbitmq_memory_high_watermark: {watermark} is not a share of the memory between 0 and 1; write 0.4, or an amount with its unit such as 2GB")
+            found.append(
+                f"rabbitmq_memory_high_watermark: {watermark} is not a share of the memory between "
+                "0 and 1; write 0.4, or an amount with its unit such as 2GB"
+            )
     disk = settings["rabbitmq_disk_free_limit"]
     if not _AMOUNT.match(disk) and (_number(disk) or 0) <= 0:
-        found.append(f"rabbitmq_disk_free_limit: '{disk}' is neither an amount nor a multiple of the memory; write 2GB or 1.5")
+        found.append(
+            f"rabbitmq_disk_free_limit: '{disk}' is neither an amount nor a multiple of the "
+            "memory; write 2GB or 1.5"
+        )
     return found
 
 
@@ -169,40 +211,83 @@ def _name_refusals(settings: Settings) -> list[str]:
     found = []
     node = settings["rabbitmq_node_name"]
     if node and not _NODE.match(node):
-        found.append(f"rabbitmq_node_name: '{node}' is not a node name; write it as name@host, or '' for rabbit@ and the host's short name")
+        found.append(
+            f"rabbitmq_node_name: '{node}' is not a node name; write it as name@host, or '' "
+            "for rabbit@ and the host's short name"
+        )
     plugins = settings["rabbitmq_plugins"]
-    found += [f"rabbitmq_plugins: '{name}' is not a plugin's name; `rabbitmq-plugins list` prints them" for name in plugins if not _PLUGIN.match(str(name))]
-    found += [f"rabbitmq_plugins: '{name}' stands there twice; drop one" for name in sorted(set(plugins)) if plugins.count(name) > 1]
+    found += [
+        f"rabbitmq_plugins: '{name}' is not a plugin's name; `rabbitmq-plugins list` prints them"
+        for name in plugins
+        if not _PLUGIN.match(str(name))
+    ]
+    found += [
+        f"rabbitmq_plugins: '{name}' stands there twice; drop one"
+        for name in sorted(set(plugins))
+        if plugins.count(name) > 1
+    ]
+    if settings["rabbitmq_config_format"] == "conf":
+        found += [
+            f"rabbitmq_loopback_users: '{name}' cannot be written as a key of rabbitmq.conf; "
+            "use letters, digits, '.', '_' and '-', or rabbitmq_config_format classic"
+            for name in settings["rabbitmq_loopback_users"]
+            if not _LOOPBACK_USER.match(str(name))
+        ]
     for name, target in settings["rabbitmq_hosts_entries"].items():
         try:
             ipaddress.ip_address(str(target))
         except ValueError:
-            found.append(f"rabbitmq_hosts_entries.{name}: '{target}' is not an IP address; write name: address")
+            found.append(
+                f"rabbitmq_hosts_entries.{name}: '{target}' is not an IP address; write name: address"
+            )
     return found
 
 
 def _owner(key: str) -> str | None:
     parts = key.split(".")
-    return next((OWNED_KEYS[".".join(parts[:n])] for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in OWNED_KEYS), None)
+    return next(
+        (
+            OWNED_KEYS[".".join(parts[:n])]
+            for n in range(len(parts), 0, -1)
+            if ".".join(parts[:n]) in OWNED_KEYS
+        ),
+        None,
+    )
 
 
 def _free_config_refusals(settings: Settings) -> list[str]:
     found = []
     classic = settings["rabbitmq_config_format"] == "classic"
     if classic and settings["rabbitmq_config"]:
-        found.append("rabbitmq_config: holds keys of rabbitmq.conf, which format 'classic' does not write; put them in rabbitmq_advanced_config as Erlang settings")
+        found.append(
+            "rabbitmq_config: holds keys of rabbitmq.conf, which format 'classic' does not "
+            "write; put them in rabbitmq_advanced_config as Erlang settings"
+        )
     for key, value in settings["rabbitmq_config"].items():
         if not _KEY.match(str(key)):
-            found.append(f"rabbitmq_config: '{key}' is not a key of rabbitmq.conf; write it with dots, as in queue_master_locator or mqtt.listeners.tcp.default")
+            found.append(
+                f"rabbitmq_config: '{key}' is not a key of rabbitmq.conf; write it with dots, as "
+                "in queue_master_locator or mqtt.listeners.tcp.default"
+            )
         elif _owner(str(key)):
             found.append(f"rabbitmq_config.{key}: is written by the role already; use {_owner(str(key))}")
         if isinstance(value, (dict, list)) or value is None:
-            found.append(f"rabbitmq_config.{key}: {'null' if value is None else type(value).__name__} is not a value of rabbitmq.conf; give a string, a number or a boolean")
-        elif "\n" in str(value):
-            found.append(f"rabbitmq_config.{key}: a value of rabbitmq.conf is one line; use rabbitmq_advanced_config for this one")
+            found.append(
+                f"rabbitmq_config.{key}: {'null' if value is None else type(value).__name__} is "
+                "not a value of rabbitmq.conf; give a string, a number or a boolean"
+            )
+        elif not _VALUE.match(str(value)):
+            found.append(
+                f"rabbitmq_config.{key}: the value holds a line break, a '#' (a comment begins "
+                "there), blanks at an end or letters that are not ASCII, "
+                "and the broker would read another value; set it in rabbitmq_advanced_config"
+            )
     for app, content in settings["rabbitmq_advanced_config"].items():
         if not isinstance(content, dict):
-            found.append(f"rabbitmq_advanced_config.{app}: is {type(content).__name__}; give a mapping of the application's settings")
+            found.append(
+                f"rabbitmq_advanced_config.{app}: is {type(content).__name__}; give a mapping of "
+                "the application's settings"
+            )
             continue
         try:
             term(content, f"rabbitmq_advanced_config.{app}")
@@ -222,8 +307,10 @@ def refusals(settings: Settings) -> list[str]:
 
 
 def _quantity(text: str, relative: str) -> Any:
-    """Return a limit as the Erlang configuration writes it: a share as a number or tagged pair, an amount as a string."""
-    return {"_tuple": [{"_atom": relative}, float(text)]} if _number(text) is not None and "." in text else text
+    """Return a limit as the Erlang configuration writes it: a share as a tagged pair, an amount as a string."""
+    return (
+        {"_tuple": [{"_atom": relative}, float(text)]} if _number(text) is not None and "." in text else text
+    )
 
 
 def _endpoint(address: str, port: int) -> Any:
@@ -239,7 +326,9 @@ def classic(settings: Settings, advanced: dict[str, Any]) -> dict[str, Any]:
     rabbit: dict[str, Any] = {
         "tcp_listeners": [_endpoint(settings["rabbitmq_amqp_address"], settings["rabbitmq_amqp_port"])],
         "loopback_users": [{"_binary": user} for user in settings["rabbitmq_loopback_users"]],
-        "vm_memory_high_watermark": float(watermark) if _number(watermark) is not None else {"_tuple": [{"_atom": "absolute"}, watermark]},
+        "vm_memory_high_watermark": float(watermark)
+        if _number(watermark) is not None
+        else {"_tuple": [{"_atom": "absolute"}, watermark]},
         "disk_free_limit": _quantity(settings["rabbitmq_disk_free_limit"], "mem_relative"),
         "heartbeat": settings["rabbitmq_heartbeat"],
         "channel_max": settings["rabbitmq_channel_max"],
@@ -254,7 +343,9 @@ def classic(settings: Settings, advanced: dict[str, Any]) -> dict[str, Any]:
             tcp["ip"] = settings["rabbitmq_management_address"]
         found["rabbitmq_management"] = {"tcp_config": tcp}
     if "rabbitmq_stomp" in settings["rabbitmq_plugins"]:
-        found["rabbitmq_stomp"] = {"tcp_listeners": [_endpoint(settings["rabbitmq_stomp_address"], settings["rabbitmq_stomp_port"])]}
+        found["rabbitmq_stomp"] = {
+            "tcp_listeners": [_endpoint(settings["rabbitmq_stomp_address"], settings["rabbitmq_stomp_port"])]
+        }
     for app, values in advanced.items():
         found[app] = {**found.get(app, {}), **values}
     return found

@@ -37,7 +37,10 @@ def erlang_verdict(table: list[dict[str, Any]], broker: str, erlang: str) -> str
     """
     rows = [row for row in table if at_least(broker, str(row["from"]))]
     if not rows:
-        return f"RabbitMQ {broker} is older than the table of Erlang versions goes; take {table[0]['from']} or newer"
+        return (
+            f"RabbitMQ {broker} is older than the table of Erlang versions goes; take "
+            f"{table[0]['from']} or newer"
+        )
     row = rows[-1]
     low, high = str(row["min"]), str(row["max"])
     if at_least(erlang, low) and number(erlang)[0] <= number(high)[0]:
