@@ -20,6 +20,7 @@ from probes.model import Broker, Endpoint, ExitCode, Listener, Refusal
 SCHEMA = 1
 KINDS = ("rabbitmq", "activemq")
 PROTOCOLS = ("amqp", "stomp", "management")
+_OPTIONAL = ("denied_vhost", "denied_destination", "dead_letter_prefix", "frame_limit")
 PASSWORD_VARIABLE = "BROKERKIT_PASSWORD"  # noqa: S105 - the name of a variable
 _AGAIN = "run the converge (`ansible-playbook site.yml`) again, it writes a new one"
 _SCHEMES = {
@@ -103,7 +104,7 @@ class _Reader:
         if not isinstance(entry, dict):
             self.refuse(where, "is not an object")
         known = ("name", "kind", "version", "host", "vhost", "user", "password", "listeners")
-        self.only_keys(entry, where, (*known, "denied_vhost", "denied_destination", *PROTOCOLS))
+        self.only_keys(entry, where, (*known, *_OPTIONAL, *PROTOCOLS))
         host = self.text(entry, where, "host")
         kind = self.text(entry, where, "kind")
         if kind not in KINDS:
@@ -124,6 +125,8 @@ class _Reader:
             vhost=self.text(entry, where, "vhost"),
             denied_vhost=self.text_or_none(entry, where, "denied_vhost"),
             denied_destination=self.text_or_none(entry, where, "denied_destination"),
+            dead_letter_prefix=self.text_or_none(entry, where, "dead_letter_prefix"),
+            frame_limit=self.number_or_none(entry, where, "frame_limit"),
             version=self.text_or_none(entry, where, "version"),
             endpoints=endpoints,
             listeners=self.listeners(entry.get("listeners"), f"{where}.listeners"),
@@ -142,6 +145,12 @@ class _Reader:
 
     def text_or_none(self, entry: dict[str, Any], where: str, key: str) -> str | None:
         return None if entry.get(key) is None else self.text(entry, where, key)
+
+    def number_or_none(self, entry: dict[str, Any], where: str, key: str) -> int | None:
+        value = entry.get(key)
+        if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+            return value
+        self.refuse(f"{where}.{key}", "is neither null nor a number above 0")
 
     def endpoint(self, value: Any, where: str) -> int | None:
         if value is None:

@@ -96,6 +96,8 @@ class Broker:
     vhost: str = "/"
     denied_vhost: str | None = None
     denied_destination: str | None = None  # a queue of ActiveMQ that the user may neither read nor write
+    dead_letter_prefix: str | None = None  # of ActiveMQ's dead-letter queues: before the name of the queue
+    frame_limit: int | None = None  # bytes, of ActiveMQ's STOMP connector
     version: str | None = None
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     listeners: tuple[Listener, ...] | None = None

@@ -11,7 +11,8 @@ from probes.model import ExitCode, Phase, Probe, ProbeFunction, Refusal
 
 # In the order of the report. Importing them is cheap: pika, stomp.py and http.client are loaded by the
 # clients when the first probe connects.
-MODULES = ("amqp", "routing", "stomp", "management", "negative", "durability")
+MODULES: tuple[str, ...] = ("amqp", "routing", "stomp", "management", "negative", "durability")
+MODULES += ("activemq", "activemq_messages", "activemq_access", "activemq_durability")
 
 _PROBES: dict[str, Probe] = {}
 

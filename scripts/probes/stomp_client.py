@@ -78,6 +78,7 @@ class _Inbox:
         self.error: Frame | None = None
         self.messages: deque[Frame] = deque()
         self.receipts: set[str] = set()
+        self.heartbeats = 0
 
     # The names that stomp.py calls.
     def on_connected(self, frame: Any) -> None:
@@ -98,6 +99,11 @@ class _Inbox:
     def on_error(self, frame: Any) -> None:
         with self._changed:
             self.error = _frame("ERROR", frame)
+            self._changed.notify_all()
+
+    def on_heartbeat(self) -> None:
+        with self._changed:
+            self.heartbeats += 1
             self._changed.notify_all()
 
     def on_disconnected(self) -> None:
@@ -226,6 +232,16 @@ class Session:
 
     def _end(self, command: str, transaction: str, receipt: str) -> None:
         getattr(self._connection, command)(transaction, headers={"receipt": receipt})
+
+    def heartbeat(self) -> None:
+        """Wait for a heart-beat of the broker."""
+        self._inbox.wait(lambda: self._inbox.heartbeats or None, "a heart-beat of the broker")
+
+    def disconnect(self) -> None:
+        """Take leave; when this returns, the broker has forgotten the connection."""
+        self._with_receipt(
+            "the receipt of DISCONNECT", lambda receipt: self._connection.disconnect(receipt=receipt)
+        )
 
     def die(self) -> None:
         """Drop the connection as a crashed consumer does."""

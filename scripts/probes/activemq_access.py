@@ -1,0 +1,191 @@
+"""Probes of who gets into ActiveMQ, what they may do there, and what its ports speak."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+import socket
+
+from probes import stomp_client
+from probes.activemq import KINDS
+from probes.classify import Speaks, classify
+from probes.model import CONNECT_SECONDS, Context, Failed, Listener, NotApplicable, NotProven
+from probes.registry import probe
+
+# What releases of ActiveMQ have shipped in users.properties, credentials.properties and jetty-realm.properties, and the
+# example of its documentation.
+SHIPPED = (
+    ("admin", "admin"),
+    ("system", "manager"),
+    ("user", "user"),
+    ("user", "password"),
+    ("guest", "password"),
+)
+
+_SPEAKS = {"openwire": Speaks.OPENWIRE, "amqp": Speaks.AMQP_1_0, "ws": Speaks.HTTP, "stomp": Speaks.STOMP}
+
+
+@probe(
+    "activemq.denied",
+    needs=["stomp"],
+    notes=["1.1", "2.6"],
+    kinds=KINDS,
+    proves="Sending to and reading from a queue without the permission is refused, and a receipt makes it "
+    "seen.",
+)
+def denied(context: Context) -> str:
+    name = context.broker.denied_destination
+    if name is None:
+        raise NotApplicable("No queue is declared that this user must not use (denied_destination).")
+    destination = f"/queue/{name}"
+    for right in ("write", "read"):
+        words = _attempt(context, destination, right)
+        if words is None:
+            raise Failed(
+                f"{context.broker.name} let {context.broker.user} {right} {destination}.",
+                f"{context.broker.user} has a permission on {name} that it should not have.",
+                "Take its groups out of the entry in activemq_authorization, or correct "
+                "endpoint_denied_destination.",
+            )
+        if "is not authorized to" not in words:
+            raise NotProven(
+                f"{context.broker.name} sent ERROR: {words}",
+                "The broker refused for another reason than a missing permission.",
+                "See stomp.connect.v1_2 and the broker's log.",
+            )
+    return f"refused: {words}"
+
+
+def _attempt(context: Context, destination: str, right: str) -> str | None:
+    """Return what the broker says to an attempt with a receipt, None when it allows it."""
+    broker = context.broker
+    try:
+        with stomp_client.connect(context, "1.2", broker.user, broker.password, broker.vhost) as opened:
+            if right == "write":
+                opened.send(destination, '"not allowed"', {})
+            else:
+                opened.subscribe(destination, {})
+    except stomp_client.ErrorFrame as error:
+        return error.frame.words
+    return None
+
+
+@probe(
+    "activemq.anonymous",
+    needs=["stomp"],
+    notes=["1.2"],
+    kinds=KINDS,
+    proves="A client without user and password is refused.",
+)
+def anonymous(context: Context) -> str:
+    return _login(context, None, None)
+
+
+@probe(
+    "activemq.password",
+    needs=["stomp"],
+    notes=["1.2"],
+    kinds=KINDS,
+    proves="A wrong password is refused.",
+)
+def password(context: Context) -> str:
+    return _login(context, context.broker.user, secrets.token_urlsafe(24))
+
+
+@probe(
+    "activemq.shipped",
+    needs=["stomp"],
+    notes=["2.3"],
+    kinds=KINDS,
+    proves="No user and password that ActiveMQ has ever shipped gets in.",
+)
+def shipped(context: Context) -> str:
+    for user, word in SHIPPED:
+        _login(context, user, word)
+    return f"refused: {', '.join(f'{user}/{word}' for user, word in SHIPPED)}"
+
+
+def _login(context: Context, user: str | None, word: str | None) -> str:
+    """Return the broker's words when it refuses a login. Raises Failed when it does not."""
+    who = "nobody in particular" if user is None else user
+    words = stomp_client.refusal(context, user, word, context.broker.vhost)
+    if words is None:
+        raise Failed(
+            f"{context.endpoint('stomp')} let {who} in.",
+            "Everybody who reaches the port can use the broker.",
+            "Let the role write the configuration: it puts jaasAuthenticationPlugin in front and has no "
+            "such users.",
+        )
+    if not stomp_client.is_login_refusal(words):
+        raise NotProven(
+            f"{context.broker.name} sent ERROR: {words}",
+            "The broker refused the connection for another reason than the login.",
+            "See stomp.connect.v1_2.",
+        )
+    return f"refused: {words}"
+
+
+@probe(
+    "activemq.listeners",
+    needs=["stomp"],
+    notes=["0.1", "0.2"],
+    kinds=KINDS,
+    proves="Every declared connector speaks its own protocol on its own port: OpenWire is not taken for "
+    "STOMP.",
+)
+def listeners(context: Context) -> str:
+    reachable = [one for one in context.broker.listeners or () if not _loopback(one)]
+    if not reachable:
+        raise NotApplicable("No connector is declared that can be reached from here.")
+    for listener in reachable:
+        host, port = listener.address or "", listener.port
+        if host in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+            host = context.broker.host
+        context.deadline.step = f"listening to {host}:{port}"
+        said = (
+            _mqtt(context, host, port) if listener.protocol == "mqtt" else _classified(listener, host, port)
+        )
+        if said is not None:
+            raise Failed(
+                f"{host}:{port} speaks {said}.",
+                f"The connector on {port} is declared as {listener.protocol}.",
+                "Run the converge again; if it changes nothing, another program holds the port.",
+            )
+    return ", ".join(f"{one.protocol} on {one.port}" for one in reachable)
+
+
+def _loopback(listener: Listener) -> bool:
+    return bool(listener.address) and ipaddress.ip_address(listener.address or "::").is_loopback
+
+
+def _classified(listener: Listener, host: str, port: int) -> str | None:
+    """Return what a port speaks when it is not what it should, else None."""
+    speaks = classify(host, port, CONNECT_SECONDS).speaks
+    return None if speaks is _SPEAKS[listener.protocol] else str(speaks)
+
+
+def _mqtt(context: Context, host: str, port: int) -> str | None:
+    """Log in over MQTT 3.1.1 and return None, or what came back instead of the broker's consent."""
+
+    def text(value: str) -> bytes:
+        return len(value.encode()).to_bytes(2, "big") + value.encode()
+
+    # CONNECT: protocol name and level, flags (user, password, clean session), keep-alive, payload.
+    # Source: MQTT 3.1.1, section 3.1.
+    payload = text("MQTT") + b"\x04\xc2\x00\x3c" + text(context.name("mqtt"))
+    payload += text(context.broker.user) + text(context.broker.password)
+    length = (
+        bytes([len(payload)])
+        if len(payload) < 128
+        else bytes([len(payload) % 128 | 128, len(payload) // 128])
+    )
+    with socket.create_connection((host, port), CONNECT_SECONDS) as peer:
+        peer.settimeout(context.deadline.left(CONNECT_SECONDS))
+        peer.sendall(b"\x10" + length + payload)
+        answer = peer.recv(4)
+        peer.sendall(b"\xe0\x00")
+    return (
+        None
+        if answer == b"\x20\x02\x00\x00"
+        else f"something else than MQTT, or refuses the login ({answer!r})"
+    )
