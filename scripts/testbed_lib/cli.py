@@ -148,6 +148,7 @@ def _up(options: argparse.Namespace, progress: Progress) -> None:
     wanted, known = _wanted(options)
     machine.prepare(progress, install=not options.no_install)
     podman = Podman(progress)
+    machine.allow_many_systemds(progress)
     keys.prepare()
     network.ensure(podman)
     suites = sorted({host.suite for host in wanted}, key=SUITES.index)

@@ -27,6 +27,10 @@ PROGRAMS = {
 # Folders that a PATH may lack; netavark is a helper that podman keeps in a folder of its own.
 _MORE_FOLDERS = ("/usr/sbin", "/sbin", "/usr/lib/podman", "/usr/libexec/podman")
 
+# Each systemd takes a handful of inotify instances, and the kernel's default of 128 is for all hosts together.
+_INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+_INOTIFY_INSTANCES = 1024
+
 # The kernel's limit on open files that a test host gets where the machine allows it: systemd's own default.
 MOST_OPEN_FILES = 524288
 # podman lowers its own process limit to kernel.pid_max (32768 on a small machine) and, without
@@ -85,6 +89,19 @@ def prepare(progress: Progress, install: bool) -> None:
         raise TestbedError(
             f"apt-get installed {', '.join(still)}, yet the programs are not in PATH: repair PATH.",
             UNAVAILABLE,
+        )
+
+
+def allow_many_systemds(progress: Progress) -> None:
+    """Raise the limit on inotify instances until the next boot; without it one host too many hangs."""
+    if int(_INOTIFY.read_text()) >= _INOTIFY_INSTANCES:
+        return
+    try:
+        _INOTIFY.write_text(str(_INOTIFY_INSTANCES))
+    except OSError as error:
+        progress.say(
+            f"fs.inotify.max_user_instances cannot be raised to {_INOTIFY_INSTANCES} ({error.strerror}): "
+            "only a few hosts fit on this machine at once"
         )
 
 

@@ -102,7 +102,7 @@ def main() -> int:
     rounds = parser.parse_args().rounds
     os.environ.setdefault("ANSIBLE_CONFIG", str(ROOT / "ansible.cfg"))
 
-    testbed("up")
+    testbed("reset")
     by_hand()  # warms the package cache, and is not counted
     hand, site = medians(rounds, by_hand, fresh)
     facts, again = medians(rounds, setup, unchanged)
