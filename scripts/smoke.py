@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 
-from probes import endpoints, registry
+from probes import endpoints, files, registry
 from probes.model import Broker, ExitCode, Phase, Probe, Refusal, Settings
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_ENDPOINTS = ROOT / "artifacts" / "endpoints.json"
 NAGIOS_UNKNOWN = 3
+INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
 
 EPILOG = f"""
 where the brokers come from:
@@ -33,13 +34,16 @@ where the brokers come from:
   every user of this machine can read a process's arguments.
 
 exit codes (those of sysexits.h):
-   0  every probe that ran passed
-   1  a probe failed or could not run, or nothing was proven
-  64  wrong arguments                    70  a defect of the prober (see --debug)
-  65  malformed endpoints or state file  73  the report or state file cannot be written
-  66  endpoints, state or password       77  a file with passwords can be read by others
-      file missing
-  69  a broker could not be reached at all
+    0  every probe that ran passed
+    1  a probe failed or could not run, or nothing was proven
+   64  wrong arguments
+   65  malformed endpoints or state file
+   66  endpoints, state or password file missing
+   69  a broker could not be reached at all
+   70  a defect of the prober; --debug shows its traceback
+   73  the report or state file cannot be written
+   77  a file with passwords is open to others
+  130  interrupted
 with --nagios: 0 OK, 2 CRITICAL, 3 UNKNOWN (also for wrong arguments and files)
 """
 
@@ -72,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        add_help=False,  # argparse's own prints to the process's output and exits
     )
+    parser.add_argument("-h", "--help", action="store_true", help="show this page")
     which = parser.add_argument_group("which brokers")
     which.add_argument("--endpoints", metavar="FILE", type=Path, help="endpoints file (mode 0600)")
     which.add_argument("--amqp", metavar="URL", help="probe this AMQP 0-9-1 listener")
@@ -117,7 +123,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     how = parser.add_argument_group("which report")
     how.add_argument(
-        "--format", choices=("table", "json", "junit", "prometheus"), default="table", help="(table)"
+        "--format",
+        choices=("table", "json", "junit", "prometheus"),
+        default="table",
+        help="a table for people (the default), or a format for machines",
     )
     how.add_argument(
         "--nagios", action="store_true", help="one line with performance data, and Nagios' exit codes"
@@ -159,8 +168,13 @@ def _phase(options: argparse.Namespace) -> Phase:
     return Phase.ALWAYS if options.after_restart is None else Phase.AFTER_RESTART
 
 
-def _smoke(options: argparse.Namespace, env: Mapping[str, str], stdout: IO[str], stderr: IO[str]) -> int:
-    """Run what the options ask for and return the exit code. Raises Refusal."""
+def _smoke(argv: Sequence[str], env: Mapping[str, str], stdout: IO[str], stderr: IO[str]) -> int:
+    """Run what the arguments ask for and return the exit code. Raises Refusal."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.help:
+        parser.print_help(stdout)
+        return ExitCode.OK
     probes = registry.all_probes()
     if options.list:
         _list(probes, stdout)
@@ -221,7 +235,8 @@ def _report(run: Run, options: argparse.Namespace, env: Mapping[str, str], stdou
         formats = {"json": report.to_json, "junit": report.to_junit, "prometheus": report.to_prometheus}
         target.write(formats[options.format](run))
     if isinstance(target, io.StringIO) and options.output is not None:
-        report.write(options.output, target.getvalue())
+        # Others read it (node_exporter has a user of its own), and it holds no secrets.
+        files.write(options.output, target.getvalue(), "report", 0o644)
     return code
 
 
@@ -229,13 +244,22 @@ def main(argv: Sequence[str], env: Mapping[str, str], stdout: IO[str], stderr: I
     """Run smoke.py with these arguments (without the program's name) and return its exit code."""
     nagios = "--nagios" in argv
     try:
-        return _smoke(_parser().parse_args(argv), env, stdout, stderr)
+        code = _smoke(argv, env, stdout, stderr)
+        stdout.flush()
+        return code
     except Refusal as refusal:
         if nagios:
             stdout.write(f"BROKERKIT UNKNOWN - {refusal}\n".replace("|", "/"))
             return NAGIOS_UNKNOWN
         stderr.write(f"smoke.py: {refusal}\n")
         return refusal.code
+    except BrokenPipeError:
+        return ExitCode.CANNOT_CREATE  # whoever read the report has gone
+    except KeyboardInterrupt:
+        stderr.write(
+            "smoke.py: interrupted; what the probes had created removes itself within two minutes.\n"
+        )
+        return INTERRUPTED
     except Exception as error:
         if "--debug" in argv:
             traceback.print_exc(file=stderr)

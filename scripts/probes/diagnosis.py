@@ -244,23 +244,22 @@ def vhost_refused(broker: Broker, vhost: str, said: str) -> Failed:
 
     The words are rabbit_reader's and rabbit_access_control's, the same from 3.8 to 4.3.
     """
-    if "not found" in said:
+    if said.endswith("not found"):
         return vhost_missing(broker, vhost, said)
-    if "limit" in said:
+    if said.endswith("is reached"):
         return Failed(
             said,
             f"A limit on connections is reached for the vhost {vhost} or the user {broker.user}.",
-            "Find out who holds them (`rabbitmqctl list_connections user vhost peer_host`), or raise "
-            "the limit.",
+            "Find out who holds them (`rabbitmqctl list_connections user vhost peer_host`), or raise the limit.",
         )
-    if "refused for user" in said:
-        return vhost_forbidden(broker, vhost, said)
-    if "down" in said:
+    if said.endswith("is down"):
         return Failed(
             said,
             f"The vhost {vhost} exists and is not running.",
-            f"`rabbitmqctl restart_vhost -p {vhost}`; the broker's log says why it stopped.",
+            f"Restart it (`rabbitmqctl restart_vhost -p {vhost}`); the broker's log says why it stopped.",
         )
+    if "refused for user" in said:
+        return vhost_forbidden(broker, vhost, said)
     return Failed(
         said,
         f"The broker did not open the vhost {vhost} for the user {broker.user}.",

@@ -8,14 +8,13 @@ restart keeps it in a classic queue. Where it is still there, the node's uptime 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from probes.amqp_client import Session, session
-from probes.endpoints import read_secret_file
+from probes.files import read_secret, write
 from probes.model import Context, ExitCode, Failed, NotProven, Phase, Refusal
 from probes.registry import probe
 
@@ -43,7 +42,6 @@ def plant(context: Context) -> str:
     context.settings.state[context.broker.name] = {
         "queue": queue,
         "token": token,
-        "vhost": context.broker.vhost,
         "planted": str(int(time.time())),
     }
     return f"planted in {queue}"
@@ -120,25 +118,13 @@ def _uptime(context: Context) -> float | None:
 
 def write_state(path: Path, state: Mapping[str, Mapping[str, str]]) -> None:
     """Write what was planted, readable by its owner only. Raises Refusal when the file cannot be written."""
-    text = json.dumps({"schema": SCHEMA, "planted": state}, indent=2) + "\n"
-    temporary = path.with_name(f"{path.name}.new")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        temporary.replace(path)
-    except OSError as error:
-        raise Refusal(
-            ExitCode.CANNOT_CREATE,
-            f"The state file {path} cannot be written ({error.strerror}): name a file in a directory "
-            "of yours.",
-        ) from None
+    write(path, json.dumps({"schema": SCHEMA, "planted": state}, indent=2) + "\n", "state file", 0o600)
 
 
 def read_state(path: Path) -> dict[str, dict[str, str]]:
     """Return what --before-restart planted, by broker. Raises Refusal for a missing, open or malformed
     file."""
-    text = read_secret_file(path, "state file", f"{_AGAIN}, with the same file")
+    text = read_secret(path, "state file", f"{_AGAIN}, with the same file")
     try:
         document = json.loads(text)
         planted = document["planted"]

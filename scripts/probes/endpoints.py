@@ -9,12 +9,12 @@ do not say what to do.
 from __future__ import annotations
 
 import json
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
+from probes.files import read_secret
 from probes.model import Broker, Endpoint, ExitCode, Listener, Refusal
 
 SCHEMA = 1
@@ -30,33 +30,6 @@ _SCHEMES = {
 }
 
 
-def read_secret_file(path: Path, what: str, remedy: str) -> str:
-    """Return the text of a file that holds secrets.
-
-    Raises Refusal when it is missing, unreadable, not text, or open to others than its owner.
-    """
-    try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode):
-            raise Refusal(ExitCode.DATA, f"The {what} {path} is not a file: {remedy}.")
-        if mode & 0o077:
-            raise Refusal(
-                ExitCode.PERMISSION,
-                f"The {what} {path} holds passwords and others can read or change it (mode "
-                f"{stat.S_IMODE(mode):04o}): `chmod 600 {path}`, and change the passwords if others "
-                "use this machine.",
-            )
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise Refusal(ExitCode.NO_INPUT, f"The {what} {path} does not exist: {remedy}.") from None
-    except UnicodeDecodeError:
-        raise Refusal(ExitCode.DATA, f"The {what} {path} is not UTF-8 text: {remedy}.") from None
-    except OSError as error:
-        raise Refusal(
-            ExitCode.NO_INPUT, f"The {what} {path} cannot be read ({error.strerror}): {remedy}."
-        ) from None
-
-
 def load(path: Path) -> list[Broker]:
     """Return the brokers of the endpoints file `path`.
 
@@ -64,7 +37,7 @@ def load(path: Path) -> list[Broker]:
     anything else than the template renders.
     """
     remedy = "run `ansible-playbook site.yml`, which writes it, or give --amqp, --stomp or --management"
-    text = read_secret_file(path, "endpoints file", remedy)
+    text = read_secret(path, "endpoints file", remedy)
     try:
         document = json.loads(text)
     except ValueError as error:
@@ -228,7 +201,7 @@ def direct(
 
 def _password(env: Mapping[str, str], password_file: Path | None) -> str:
     if password_file is not None:
-        text = read_secret_file(password_file, "password file", "write the password into it, mode 0600")
+        text = read_secret(password_file, "password file", "write the password into it, mode 0600")
         password = text.rstrip("\r\n")
         source = f"The password file {password_file}"
     else:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from probes.model import Broker, ExitCode, Finding, Refusal, Result, Status
+from probes.model import Broker, ExitCode, Finding, Result, Status
 
 # Version of the JSON report; report.schema.json beside this file describes it. Keys may be added to it,
 # none is
@@ -99,7 +96,13 @@ def to_json(run: Run) -> str:
         "exit_code": int(run.exit_code()),
         "summary": {str(status): run.count(status) for status in Status},
         "brokers": [
-            {"name": broker.name, "kind": broker.kind, "host": broker.host, "version": broker.version}
+            {
+                "name": broker.name,
+                "kind": broker.kind,
+                "host": broker.host,
+                "version": broker.version,
+                "reachable": broker not in run.unavailable(),
+            }
             for broker in run.brokers
         ],
         "results": [_result(result) for result in run.results],
@@ -226,27 +229,3 @@ def to_nagios(run: Run) -> tuple[str, int]:
     performance = " ".join(f"{status}={run.count(status)};;;0" for status in Status)
     text = f"BROKERKIT {word} - {run.summary()}{first}".replace("|", "/")
     return f"{text} | {performance} time={run.seconds:.3f}s;;;0\n", state
-
-
-def write(path: Path, text: str) -> None:
-    """Write a report in one step: a reader sees the old file or the new one, never a part.
-
-    Raises Refusal when the file cannot be written.
-    """
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-            # Others read it (node_exporter runs as a user of its own), and it holds no secrets.
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise Refusal(
-            ExitCode.CANNOT_CREATE,
-            f"The report {path} cannot be written ({error.strerror}): name a file in a directory that "
-            "is there.",
-        ) from None

@@ -51,7 +51,7 @@ def _print_broker(console: Console, broker: Broker, results: list[Result]) -> No
 
     console.print()
     console.print(f"{broker.name} ({_about(broker)})", style="bold")
-    name_width = max(len(result.probe.name) for result in results)
+    name_width = max((len(result.probe.name) for result in results), default=0)
     for result in results:
         line = Text.assemble(
             (f"{_WORDS[result.status]:<6} ", _STYLES[result.status]),

@@ -36,12 +36,12 @@ def run(
     settings: Settings,
     debug: Callable[[str], None] | None,
 ) -> list[Result]:
-    """Run `probes` on `brokers` and return the results, by broker and in the order of the probes.
+    """Run each of `probes` on those `brokers` that it is for; return the results by broker, in the probes' order.
 
     A thread that hangs in a library beyond its probe's deadline and the time a diagnosis takes is left
     behind (it is a daemon, the process ends without it) and its probe is an error. `debug` gets tracebacks.
     """
-    jobs = [(broker, probe) for broker in brokers for probe in probes]
+    jobs = [(broker, probe) for broker in brokers for probe in probes if broker.kind in probe.kinds]
     results: dict[tuple[str, str], Result] = {}
     finished: queue.SimpleQueue[Result] = queue.SimpleQueue()
     waiting: queue.SimpleQueue[tuple[Broker, Probe]] = queue.SimpleQueue()
@@ -68,9 +68,7 @@ def run(
             break
         results[result.broker, result.probe.name] = result
     return [
-        results.get((broker.name, probe.name)) or _hung(broker, probe, settings)
-        for broker in brokers
-        for probe in probes
+        results.get((broker.name, probe.name)) or _hung(broker, probe, settings) for broker, probe in jobs
     ]
 
 
@@ -109,8 +107,6 @@ def run_one(
 
 
 def _not_applicable(broker: Broker, probe: Probe) -> str:
-    if broker.kind not in probe.kinds:
-        return f"This probe is for {', '.join(sorted(probe.kinds))}; this broker is {broker.kind}."
     absent = [need for need in probe.needs if need not in broker.endpoints]
     if absent:
         return f"No {_NAMES[absent[0]]} endpoint is given for this broker."

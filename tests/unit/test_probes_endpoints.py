@@ -1,0 +1,262 @@
+"""Which brokers to probe: a right endpoints file is read, a wrong one is refused in one sentence with a remedy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from probes import endpoints
+from probes.model import Endpoint, ExitCode, Listener, Refusal
+
+PASSWORD = "geheim-4711"
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def document() -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "brokers": [
+            {
+                "name": "rabbit1",
+                "kind": "rabbitmq",
+                "version": "3.10.8",
+                "host": "10.61.13.11",
+                "vhost": "brokerkit-smoke",
+                "denied_vhost": "/",
+                "user": "smoke",
+                "password": PASSWORD,
+                "amqp": {"port": 5672, "tls": False},
+                "stomp": {"port": 61613, "tls": False},
+                "management": None,
+                "listeners": [{"protocol": "amqp", "port": 5672, "address": "::"}],
+            }
+        ],
+    }
+
+
+def write(path: Path, text: str, mode: int = 0o600) -> Path:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+    return path
+
+
+def refusal(path: Path) -> Refusal:
+    with pytest.raises(Refusal) as caught:
+        endpoints.load(path)
+    sentence = str(caught.value)
+    assert str(path) in sentence, "the file is named"
+    assert PASSWORD not in sentence
+    assert "\n" not in sentence and sentence.endswith(".")
+    return caught.value
+
+
+def test_a_right_file_is_read(tmp_path: Path) -> None:
+    (broker,) = endpoints.load(write(tmp_path / "e.json", json.dumps(document())))
+    assert broker.endpoints == {
+        "amqp": Endpoint("10.61.13.11", 5672),
+        "stomp": Endpoint("10.61.13.11", 61613),
+    }
+    assert (broker.user, broker.password, broker.vhost) == ("smoke", PASSWORD, "brokerkit-smoke")
+    assert (broker.denied_vhost, broker.version) == ("/", "3.10.8")
+    assert broker.listeners == (Listener("amqp", 5672, "::"),)
+
+
+def test_what_may_be_left_out(tmp_path: Path) -> None:
+    changed = document()
+    for key in ("version", "denied_vhost", "stomp", "management", "listeners"):
+        del changed["brokers"][0][key]
+    (broker,) = endpoints.load(write(tmp_path / "e.json", json.dumps(changed)))
+    assert broker.listeners is None and broker.denied_vhost is None and list(broker.endpoints) == ["amqp"]
+
+
+def test_a_broker_does_not_show_its_password(tmp_path: Path) -> None:
+    (broker,) = endpoints.load(write(tmp_path / "e.json", json.dumps(document())))
+    assert PASSWORD not in repr(broker)
+
+
+def of(**changes: Any) -> Change:
+    return lambda top: top["brokers"][0].update(changes)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda top: top.update(schema=2), "schema is 2, this prober reads 1"),
+        (lambda top: top.pop("schema"), "schema is null"),
+        (lambda top: top.update(schema="1"), 'schema is "1"'),
+        (lambda top: top.update(schema=True), "schema is true"),
+        (lambda top: top.update(brokers=[]), "brokers is not a list with at least one broker"),
+        (lambda top: top.update(brokers={}), "brokers is not a list"),
+        (lambda top: top.update(brokers=["rabbit1"]), "brokers[0] is not an object"),
+        (lambda top: top.update(extra=1), 'unknown key "extra"'),
+        (lambda top: top["brokers"].append(dict(top["brokers"][0])), 'names "rabbit1" twice'),
+        (of(name=""), "brokers[0].name is missing or empty"),
+        (of(name=7), "brokers[0].name is not a text"),
+        (of(host=None), "brokers[0].host is missing"),
+        (of(user=""), "brokers[0].user is missing"),
+        (of(password=""), "brokers[0].password is missing"),
+        (of(password=4711), "brokers[0].password is not a text"),
+        (of(vhost=""), "brokers[0].vhost is missing"),
+        (of(kind="kafka"), 'brokers[0].kind is "kafka", known are rabbitmq'),
+        (of(denied_vhost=[]), "brokers[0].denied_vhost is missing or empty"),
+        (of(amqps={"port": 5671}), 'brokers[0] has the unknown key "amqps"'),
+        (of(amqp=5672), "brokers[0].amqp is neither null nor an object"),
+        (of(amqp={"port": 0}), "brokers[0].amqp.port is 0, not a port"),
+        (of(amqp={"port": 65536}), "brokers[0].amqp.port is 65536"),
+        (of(amqp={"port": "5672"}), 'brokers[0].amqp.port is "5672"'),
+        (of(amqp={"port": True}), "brokers[0].amqp.port is true"),
+        (of(amqp={"port": 5672.0}), "brokers[0].amqp.port is 5672.0"),
+        (of(amqp={}), "brokers[0].amqp.port is null"),
+        (of(amqp={"port": 5671, "tls": True}), "brokers[0].amqp.tls is not false"),
+        (of(amqp={"port": 5672, "host": "x"}), 'brokers[0].amqp has the unknown key "host"'),
+        (of(amqp=None, stomp=None), "nothing could be probed"),
+        (of(listeners={}), "brokers[0].listeners is not a list"),
+        (of(listeners=["amqp"]), "brokers[0].listeners[0] is not an object"),
+        (of(listeners=[{"protocol": "amqp", "port": -1}]), "brokers[0].listeners[0].port is -1"),
+        (of(listeners=[{"port": 5672}]), "brokers[0].listeners[0].protocol is missing"),
+    ],
+)
+def test_wrong_contents_are_refused(tmp_path: Path, change: Change, words: str) -> None:
+    changed = document()
+    change(changed)
+    error = refusal(write(tmp_path / "e.json", json.dumps(changed)))
+    assert words in str(error)
+    assert "site.yml" in str(error), "the remedy is named"
+    assert error.code is ExitCode.DATA
+
+
+@pytest.mark.parametrize("text", ["", "{", json.dumps(document())[:-20], "[]", "null", "schema: 1"])
+def test_what_is_no_document_is_refused(tmp_path: Path, text: str) -> None:
+    assert refusal(write(tmp_path / "e.json", text)).code is ExitCode.DATA
+
+
+def test_binary_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "e.json", "")
+    path.write_bytes(b"\xff\xfe\x00")
+    assert "not UTF-8" in str(refusal(path))
+
+
+def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
+    error = refusal(tmp_path / "e.json")
+    assert error.code is ExitCode.NO_INPUT
+    assert "does not exist" in str(error) and "site.yml" in str(error)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o601])
+def test_a_file_that_is_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
+    error = refusal(write(tmp_path / "e.json", json.dumps(document()), mode))
+    assert error.code is ExitCode.PERMISSION
+    assert f"{mode:04o}" in str(error) and "chmod 600" in str(error)
+
+
+def test_a_directory_is_refused(tmp_path: Path) -> None:
+    assert "is not a file" in str(refusal(tmp_path))
+
+
+def test_a_path_through_a_file_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "e.json", "{}") / "below"
+    assert refusal(path).code is ExitCode.NO_INPUT
+
+
+@pytest.mark.parametrize(
+    ("protocol", "url", "expected"),
+    [
+        ("amqp", "amqp://smoke@h:5673/shop", (Endpoint("h", 5673), "smoke", "shop")),
+        ("amqp", "amqp://smoke@h/%2F", (Endpoint("h", 5672), "smoke", "/")),
+        ("amqp", "amqp://smoke@h", (Endpoint("h", 5672), "smoke", "")),
+        ("amqp", "amqp://smoke@h/a%2Fb", (Endpoint("h", 5672), "smoke", "a/b")),
+        ("stomp", "stomp://o%40x@[::1]:61613", (Endpoint("::1", 61613), "o@x", "")),
+        ("management", "http://h", (Endpoint("h", 15672), "", "")),
+        ("management", "http://smoke@h:8080/", (Endpoint("h", 8080), "smoke", "")),
+    ],
+)
+def test_urls(protocol: str, url: str, expected: tuple[Endpoint, str, str]) -> None:
+    assert endpoints.parse_url(protocol, url) == expected
+
+
+@pytest.mark.parametrize(
+    ("protocol", "url", "words"),
+    [
+        ("amqp", f"amqp://smoke:{PASSWORD}@h/v", "holds a password"),
+        ("amqp", "amqp://smoke:@h/v", "holds a password"),
+        ("stomp", "amqp://h", "another scheme"),
+        ("amqp", "10.0.0.1:5672", "another scheme"),
+        ("amqp", "amqps://h", "TLS is not supported"),
+        ("management", "https://h", "TLS is not supported"),
+        ("amqp", "amqp://h:port", "amqp://USER@HOST"),
+        ("amqp", "amqp://h:65536", "amqp://USER@HOST"),
+        ("amqp", "amqp://h:0/v", "not of the form"),
+        ("amqp", "amqp://", "not of the form"),
+        ("amqp", "amqp:///vhost", "not of the form"),
+        ("amqp", "amqp://h/a/b", "%2F"),
+        ("amqp", "amqp://h/v?heartbeat=5", "not of the form"),
+        ("amqp", "amqp://[::1/v", "amqp://USER@HOST"),
+        ("management", "http://h:8080/api", "not of the form"),
+    ],
+)
+def test_wrong_urls_are_refused_and_not_repeated(protocol: str, url: str, words: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        endpoints.parse_url(protocol, url)
+    assert caught.value.code is ExitCode.USAGE
+    assert words in str(caught.value) and f"--{protocol}" in str(caught.value)
+    assert PASSWORD not in str(caught.value)
+
+
+URLS = {"amqp": "amqp://smoke@h/shop", "management": "http://h:8080"}
+
+
+def test_direct_takes_user_and_vhost_from_whichever_url_has_them() -> None:
+    broker = endpoints.direct(URLS, {endpoints.PASSWORD_VARIABLE: PASSWORD}, None, "/")
+    assert (broker.user, broker.vhost, broker.password, broker.denied_vhost) == (
+        "smoke",
+        "shop",
+        PASSWORD,
+        "/",
+    )
+    assert broker.endpoints == {"amqp": Endpoint("h", 5672), "management": Endpoint("h", 8080)}
+
+
+def test_without_a_vhost_it_is_the_default_one() -> None:
+    broker = endpoints.direct({"amqp": "amqp://smoke@h"}, {endpoints.PASSWORD_VARIABLE: "x"}, None, None)
+    assert broker.vhost == "/"
+
+
+def test_the_password_file_goes_before_the_environment(tmp_path: Path) -> None:
+    path = write(tmp_path / "pw", f"{PASSWORD}\n")
+    assert endpoints.direct(URLS, {endpoints.PASSWORD_VARIABLE: "other"}, path, None).password == PASSWORD
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "code"),
+    [
+        (PASSWORD, 0o644, ExitCode.PERMISSION),
+        ("", 0o600, ExitCode.USAGE),
+        ("\n", 0o600, ExitCode.USAGE),
+        (f"{PASSWORD}\nmore\n", 0o600, ExitCode.USAGE),
+    ],
+)
+def test_wrong_password_files_are_refused(tmp_path: Path, text: str, mode: int, code: ExitCode) -> None:
+    path = write(tmp_path / "pw", text, mode)
+    with pytest.raises(Refusal) as caught:
+        endpoints.direct(URLS, {}, path, None)
+    assert caught.value.code is code
+    assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("urls", "words"),
+    [
+        ({"amqp": "amqp://h"}, "name no user"),
+        ({"amqp": "amqp://a@h", "stomp": "stomp://b@h"}, "several users (a, b)"),
+        ({"amqp": "amqp://a@h/x", "stomp": "stomp://a@h/y"}, "several vhosts (x, y)"),
+        ({"amqp": "amqp://a@h"}, endpoints.PASSWORD_VARIABLE),
+    ],
+)
+def test_urls_that_do_not_fit_together_are_refused(urls: dict[str, str], words: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        endpoints.direct(urls, {}, None, None)
+    assert words in str(caught.value) and caught.value.code is ExitCode.USAGE

@@ -1,0 +1,104 @@
+"""Declared and reported listeners are compared both ways; entries are as 3.8, 3.10, 4.0 and 4.3 report them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from probes.management import compare, reported
+from probes.management_client import Answer, segment
+from probes.model import Listener
+
+NODE = "rabbit@one"
+ANY = "0.0.0.0"  # noqa: S104 - nothing is bound to it here
+AMQP = Listener("amqp", 5672, "::")
+STOMP = Listener("stomp", 61613, "::")
+
+
+def entry(protocol: str, port: int, address: str, node: str = NODE, **options: Any) -> dict[str, Any]:
+    return {
+        "node": node,
+        "protocol": protocol,
+        "ip_address": address,
+        "port": port,
+        "socket_opts": {"backlog": 128, **options},
+    }
+
+
+def test_listeners_of_the_node_that_answered() -> None:
+    overview = {
+        "node": NODE,
+        "listeners": [entry("amqp", 5672, "::"), entry("amqp", 5673, "::", node="rabbit@two")],
+    }
+    assert reported(overview) == [AMQP]
+
+
+def test_3_x_reports_any_address_for_management_wherever_it_is_bound() -> None:
+    overview = {"node": NODE, "listeners": [entry("http", 15672, "::", ip="127.0.0.1")]}
+    assert reported(overview) == [Listener("http", 15672, "127.0.0.1")]
+
+
+def test_socket_options_may_be_an_empty_list() -> None:
+    one = entry("clustering", 25672, "::") | {"socket_opts": []}
+    assert reported({"node": NODE, "listeners": [one]}) == [Listener("clustering", 25672, "::")]
+
+
+def test_as_declared() -> None:
+    assert compare([AMQP, STOMP], [STOMP, AMQP, Listener("clustering", 25672, "::")]) == ([], [])
+
+
+def test_a_missing_one() -> None:
+    assert compare([AMQP, STOMP], [AMQP]) == ([STOMP], [])
+
+
+@pytest.mark.parametrize("protocol", ["amqp", "stomp", "http", "https", "mqtt", "amqp/ssl", "stomp/ssl"])
+def test_one_that_nobody_declared(protocol: str) -> None:
+    surplus = Listener(protocol, 4711, "::")
+    assert compare([AMQP], [AMQP, surplus]) == ([], [surplus])
+
+
+@pytest.mark.parametrize("protocol", ["clustering", "http/prometheus"])
+def test_those_that_come_with_a_plugin_or_the_node_are_compared_only_where_declared(protocol: str) -> None:
+    other = Listener(protocol, 25672, "::")
+    assert compare([AMQP], [AMQP, other]) == ([], [])
+    assert compare([AMQP, other], [AMQP]) == ([other], [])
+
+
+def test_another_port_is_missing_and_surplus() -> None:
+    moved = Listener("amqp", 5673, "::")
+    assert compare([AMQP], [moved]) == ([AMQP], [moved])
+
+
+def test_wider_open_than_declared() -> None:
+    declared, actual = Listener("http", 15672, "127.0.0.1"), Listener("http", 15672, "::")
+    assert compare([declared], [actual]) == ([declared], [actual])
+
+
+@pytest.mark.parametrize(("one", "other"), [("::", ANY), (ANY, "::"), ("::1", "0:0:0:0:0:0:0:1")])
+def test_the_same_address_written_otherwise(one: str, other: str) -> None:
+    assert compare([Listener("amqp", 5672, one)], [Listener("amqp", 5672, other)]) == ([], [])
+
+
+def test_no_declared_address_means_any() -> None:
+    assert compare([Listener("amqp", 5672)], [Listener("amqp", 5672, "10.0.0.1")]) == ([], [])
+
+
+def test_the_inventorys_name_for_the_management_listener() -> None:
+    assert compare([Listener("management", 15672, "::")], [Listener("http", 15672, "::")]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"error": "not_authorised", "reason": "Login failed"}, "Login failed"),
+        ({"error": "Object Not Found"}, "Object Not Found"),
+        (None, "503"),
+        ([], "503"),
+    ],
+)
+def test_the_reason_of_an_answer(body: object, reason: str) -> None:
+    assert Answer(503, body).reason == reason
+
+
+def test_a_vhost_is_one_segment_of_a_path() -> None:
+    assert segment("/") == "%2F" and segment("a b/c") == "a%20b%2Fc"
