@@ -16,6 +16,7 @@ def host(**facts):
         "uid": 0,
         "listeners": [],
         "addresses": {"broker-1": ["10.0.0.5"]},
+        "files": [],
         "packages": {},
     }
     return {**bare, **facts}
@@ -109,6 +110,43 @@ def test_a_distribution_address_that_the_name_does_not_lead_to_is_refused():
 
 def test_a_distribution_address_that_the_name_leads_to_is_right():
     assert host_refusals(node(distribution_address="10.0.0.5"), host()) == []
+
+
+# --- data -----------------------------------------------------------------------------------------------
+
+
+def data(*names):
+    return host(
+        files=["/var/lib/rabbitmq/first-boot.json", *(f"/var/lib/rabbitmq/mnesia/{name}" for name in names)]
+    )
+
+
+OWN_DATA = (
+    "rabbit@broker-1",
+    "rabbit@broker-1-feature_flags",
+    "rabbit@broker-1-plugins-expand",
+    "rabbit@broker-1.pid",
+)
+
+
+def test_a_node_finds_its_own_data():
+    assert host_refusals(node(), data(*OWN_DATA)) == []
+    assert host_refusals(node(node_name="rabbit@broker-1"), data(*OWN_DATA, "old@broker-1")) == []
+
+
+def test_a_node_of_another_name_would_start_empty():
+    addresses = {"broker-1": ["10.0.0.5"], "warren": ["10.0.0.5"]}
+    facts = {**data(*OWN_DATA), "addresses": addresses}
+    (sentence,) = host_refusals(node(node_name="hare@warren"), facts)
+    assert sentence.startswith(
+        "rabbitmq_node_name: broker-1 holds the data of rabbit@broker-1, and hare@warren would start without it; "
+        "set rabbitmq_node_name to rabbit@broker-1, or move /var/lib/rabbitmq/mnesia/rabbit@broker-1 away"
+    )
+
+
+def test_a_host_that_was_renamed_is_told_so():
+    (sentence,) = host_refusals(node(), data("rabbit@old-name", "rabbit@old-name.pid"))
+    assert "set rabbitmq_node_name to rabbit@old-name" in sentence
 
 
 # --- versions ----------------------------------------------------------------------------------

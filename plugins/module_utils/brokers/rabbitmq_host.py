@@ -13,6 +13,10 @@ _OWN = frozenset({"beam.smp", "beam", "epmd", "systemd"})
 _NO_MNESIA = "4.3.0"
 _DEFAULT_QUEUE_TYPE_SINCE = "3.13.0"
 
+# Where a node keeps its data: a directory of its name, and beside it files that begin with the name.
+DATA = "/var/lib/rabbitmq/mnesia/"
+_NODE_DATA = re.compile(r"([A-Za-z0-9_-]+@[A-Za-z0-9.-]+?)(?:-plugins-expand|-feature_flags|\.pid)?\Z")
+
 # Keys of rabbitmq.conf that rabbitmqctl applies to a running node, and the setting of the role that wrote them.
 _ONLINE = re.compile(r"(vm_memory_high_watermark|disk_free_limit)\.|log\.file\.level\Z")
 
@@ -42,8 +46,26 @@ def _port_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     return found
 
 
+def _node(settings: Settings, host: dict[str, Any]) -> str:
+    return str(settings["rabbitmq_node_name"] or f"rabbit@{host['hostname']}")
+
+
+def _data_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
+    """Return a sentence when the host holds the data of nodes of other names alone: this one would start empty."""
+    names = (path[len(DATA) :] for path in host["files"] if path.startswith(DATA))
+    nodes = {match[1] for match in map(_NODE_DATA.match, names) if match}
+    node = _node(settings, host)
+    if not nodes or node in nodes:
+        return []
+    other = sorted(nodes)[0]
+    return [
+        f"rabbitmq_node_name: {host['hostname']} holds the data of {other}, and {node} would start without it; "
+        f"set rabbitmq_node_name to {other}, or move {DATA}{other} away to start empty"
+    ]
+
+
 def _name_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
-    node = settings["rabbitmq_node_name"] or f"rabbit@{host['hostname']}"
+    node = _node(settings, host)
     name = node.partition("@")[2]
     addresses = host["addresses"].get(name, [])
     if not addresses and name not in settings["rabbitmq_hosts_entries"]:
@@ -91,7 +113,7 @@ def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
             f"ansible_become: the tasks run as uid {host['uid']} on {name}; set ansible_become "
             "to true, a broker is installed by root"
         ]
-    found = _port_refusals(settings, host) + _name_refusals(settings, host)
+    found = _port_refusals(settings, host) + _name_refusals(settings, host) + _data_refusals(settings, host)
     installed = upstream(host["packages"].get("rabbitmq-server", ""))
     wanted = settings["rabbitmq_version"]
     if installed and wanted and not starts_with(installed, wanted):
@@ -124,7 +146,7 @@ def install_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
 
 
 def restart_reasons(pending: dict[str, list[str]]) -> list[str]:
-    """Return why a running node has to be restarted for the pending changes; empty when all can be applied online.
+    """Return why a running node has to be restarted for the pending changes; empty when it takes all online.
 
     `pending` is what the module broker_files returned: path -> keys that differ.
     """
