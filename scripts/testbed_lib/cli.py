@@ -202,27 +202,34 @@ def _was_used() -> bool:
 
 
 def _status(options: argparse.Namespace, progress: Progress) -> int:
-    found = hosts.list_existing(Podman(progress)) if _was_used() else []
-    rows = [
-        {
-            "name": one.host.name,
-            "suite": one.host.suite,
-            "address": one.host.address,
-            "state": one.state,
-            "recipe": "current" if one.recipe == hosts.fingerprint(one.host) else "old",
-            "age_seconds": int(time.time()) - one.created,
-        }
-        for one in found
-    ]
+    rows: list[dict[str, str | int]] = []
+    cached = False
+    if _was_used():
+        podman = Podman(progress)
+        rows = [_row(found) for found in hosts.list_existing(podman)]
+        cached = any(row["State"] == "running" for row in podman.containers("cache"))
     if options.format == "json":
         print(json.dumps(rows, indent=2))
-    elif not rows:
-        print("No test hosts. Bring some up: scripts/testbed up")
-    else:
+        return OK
+    if rows:
         print(f"{'NAME':<16}{'SUITE':<10}{'ADDRESS':<15}{'STATE':<10}{'RECIPE':<9}AGE")
-        for row in rows:
-            print("{name:<16}{suite:<10}{address:<15}{state:<10}{recipe:<9}{age_seconds} s".format(**row))
+    for row in rows:
+        print("{name:<16}{suite:<10}{address:<15}{state:<10}{recipe:<9}{age_seconds} s".format(**row))
+    if not rows:
+        print("No test hosts. Bring some up: scripts/testbed up")
+    print(f"The package cache {'runs' if cached else 'does not run'}.")
     return OK
+
+
+def _row(found: hosts.Existing) -> dict[str, str | int]:
+    return {
+        "name": found.host.name,
+        "suite": found.host.suite,
+        "address": found.host.address,
+        "state": found.state,
+        "recipe": "current" if found.recipe == hosts.fingerprint(found.host) else "old",
+        "age_seconds": int(time.time()) - found.created,
+    }
 
 
 def _ssh(options: argparse.Namespace) -> int:

@@ -6,7 +6,6 @@ import hashlib
 import io
 import ipaddress
 import resource
-import subprocess
 import tarfile
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -14,13 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from testbed_lib import images, keys
-from testbed_lib.errors import FAILED, UNAVAILABLE, TestbedError
+from testbed_lib import boot, images, keys
+from testbed_lib.errors import UNAVAILABLE, TestbedError
 from testbed_lib.inventory import Host
 from testbed_lib.machine import ulimit_options
 from testbed_lib.podman import Podman
 from testbed_lib.progress import Progress
-from testbed_lib.settings import BOOT_SECONDS, CONTAINER_PREFIX, LABEL, NETWORK, UNFINISHED_PREFIX
+from testbed_lib.settings import CONTAINER_PREFIX, LABEL, NETWORK, UNFINISHED_PREFIX
 
 _OPS_ID = 1000  # the first user of an image that has no other
 
@@ -72,7 +71,7 @@ def up(podman: Podman, progress: Progress, wanted: Sequence[Host], neighbours: S
             _create(podman, host, neighbours)
         if found is None or found.state != "running":
             podman.run("start", CONTAINER_PREFIX + host.name)
-        _wait(podman, progress, host)
+        boot.wait(podman, progress, host)
 
     _side_by_side(one, wanted)
 
@@ -175,41 +174,6 @@ def _personal_files(host: Host, neighbours: Sequence[Host]) -> bytes:
             entry.mtime = int(time.time())
             archive.addfile(entry, io.BytesIO(text.encode()))
     return buffer.getvalue()
-
-
-def _wait(podman: Podman, progress: Progress, host: Host) -> None:
-    """Return when the host takes a login and systemd has booted; TestbedError after BOOT_SECONDS."""
-    deadline = time.monotonic() + BOOT_SECONDS
-    command = [*keys.ssh_command(host.address), "systemctl is-system-running --wait"]
-    last = ""
-    while time.monotonic() < deadline:
-        try:
-            run = subprocess.run(command, capture_output=True, text=True, timeout=BOOT_SECONDS, check=False)
-        except subprocess.TimeoutExpired:
-            break
-        state, last = run.stdout.strip(), run.stderr.strip()
-        if state in ("running", "degraded"):
-            _report(progress, host, state)
-            return
-        time.sleep(0.2)
-    journal = ("journalctl", "--no-pager", "--lines=5", "--priority=warning")
-    log = podman.attempt("exec", CONTAINER_PREFIX + host.name, *journal)
-    raise TestbedError(
-        f"{host.name} ({host.address}) took no login within {BOOT_SECONDS} s; ssh said: {last or 'nothing'}. "
-        f"Its journal: {log.stdout.decode(errors='replace').strip() or 'empty'}. "
-        f"Try a clean start: scripts/testbed reset {host.name}",
-        FAILED,
-    )
-
-
-def _report(progress: Progress, host: Host, state: str) -> None:
-    text = f"{host.name} is up: {host.suite}, {host.address}"
-    if state == "degraded":
-        command = [*keys.ssh_command(host.address), "systemctl --failed --plain --no-legend"]
-        run = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-        failed = ", ".join(line.split()[0] for line in run.stdout.splitlines() if line.strip())
-        text += f"; warning: these units failed: {failed or 'unknown'}"
-    progress.say(text)
 
 
 def _existing(row: dict[str, Any]) -> Existing:
