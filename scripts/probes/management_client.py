@@ -46,15 +46,16 @@ def request(
     secret = context.broker.password if password is None else password
     token = base64.b64encode(f"{name}:{secret}".encode()).decode()
     connection = http.client.HTTPConnection(
-        endpoint.host, endpoint.port, timeout=context.deadline.left(CONNECT_SECONDS)
+        endpoint.host, endpoint.port, timeout=min(CONNECT_SECONDS, context.deadline.handshake())
     )
     try:
         connection.request(method, path, headers={"Authorization": f"Basic {token}"})
         response = connection.getresponse()
-        text = response.read(MAX_BYTES)
-        status = response.status
+        status, text = response.status, b""
+        while (piece := response.read1(65536)) and len(text) < MAX_BYTES:
+            text += piece
+            context.deadline.left()  # the socket's timeout bounds each piece, this bounds them all
     except (OSError, http.client.HTTPException) as error:
-        context.deadline.left()
         raise diagnosis.no_connection("management", endpoint, str(error) or type(error).__name__) from error
     finally:
         connection.close()

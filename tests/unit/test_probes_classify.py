@@ -7,12 +7,19 @@ import time
 
 import pytest
 from loopback import Handler, answers, closes, server, silent, speaks_first
+from probes import classify as classify_module
 from probes.classify import AMQP_0_9_1_HEADER, STOMP_QUESTION, Speaks, classify, connects, signature
 
 # A frame of WireFormatInfo: its size, type 1, the magic word (ActiveMQ 5.17, first bytes on the wire).
 OPENWIRE = b"\x00\x00\x01\x43\x01ActiveMQ\x00\x00\x00\x0c\x01\x00\x00"
 # Connection.Start on channel 0: frame type 1, channel, size, class 10, method 10 (RabbitMQ 3.10).
 CONNECTION_START = b"\x01\x00\x00\x00\x00\x01\xf8\x00\x0a\x00\x0a\x00\x09"
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classify_module, "LISTEN_SECONDS", 0.1)
+    monkeypatch.setattr(classify_module, "ANSWER_SECONDS", 0.2)
 
 
 @pytest.mark.parametrize(
