@@ -34,9 +34,13 @@ def rabbitmq_topology_refusals(
     prefix: str = "rabbitmq_topology_",
     extra_tags: Sequence[str] = (),
     closed: bool = False,
+    prune: Mapping[str, Any] | None = None,
+    protected: Sequence[str] = (),
 ) -> list[str]:
     """What is wrong with a declared document: sentences with their remedies, none when all is well."""
-    refusals: list[str] = _library("validate").refusals(document, prefix, extra_tags, closed)
+    validate, model = _library("validate"), _library("model")
+    refusals: list[str] = validate.refusals(document, prefix, extra_tags, closed)
+    refusals += validate.prune_refusals(model.Prune(prune or {}, tuple(protected)), prefix)
     return refusals
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rabbitmq_topology
-short_description: Converge RabbitMQ's virtual hosts, users and permissions from one document
+short_description: Converge the objects of a RabbitMQ broker from one declared document
 description:
   - Reads the broker once (C(GET /api/definitions)), compares the whole declared document with it, and
     writes only the
     differences.
   - A kind of object that is not declared, an object that is not named and a field that is left out keep
     what the broker
-    has. Nothing is removed unless its item says C(state=absent).
+    has. Nothing is removed unless its item says C(state=absent) or it lies in a scope that O(prune) names.
   - A changed password is told from the stored salted hash, without logging in; passwords leave the module
     as salted
     hashes only, so the broker's own credential validator never sees them.
@@ -28,7 +28,7 @@ options:
     type: str
     required: true
   password:
-    description: Password of I(username).
+    description: Password of O(username).
     type: str
     required: true
   validate_certs:
@@ -44,7 +44,7 @@ options:
     description: PEM file, on the host, of the client certificate to present.
     type: path
   client_key:
-    description: PEM file, on the host, of the key of I(client_cert), where that file does not hold it.
+    description: PEM file, on the host, of the key of O(client_cert), where that file does not hold it.
     type: path
   timeout:
     description: Seconds that one request may take.
@@ -58,7 +58,7 @@ options:
     default: 30
   plan_without_broker:
     description:
-      - In check mode, where nothing listens at I(url), plan for a new and empty broker instead of failing.
+      - In check mode, where nothing listens at O(url), plan for a new and empty broker instead of failing.
     type: bool
     default: false
   extra_tags:
@@ -66,12 +66,55 @@ options:
     type: list
     elements: str
     default: []
+  prune:
+    description:
+      - What may be removed although no item names it, by kind of object. Each kind holds its scope, a dictionary of
+        regular expressions that fields of an object's name have to match whole, such as C(vhost) and C(name); an empty
+        one is all objects of the kind.
+      - Objects that the broker keeps for itself, queues with messages or consumers and protected virtual hosts stay,
+        the latter two with a warning.
+    type: dict
+    default: {}
+  prune_protected:
+    description: Regular expressions of names that pruning leaves alone.
+    type: list
+    elements: str
+    default: []
+  prune_limit:
+    description: The most objects that one run may prune; a run that would prune more is refused.
+    type: int
+    default: 10
+  backup_dir:
+    description:
+      - Folder, on the host, for the broker's definitions as they were before the first write of a run, gzipped and
+        readable by its owner only. It holds the users' password hashes. Empty makes no backup.
+    type: path
+  backup_keep:
+    description: How many of these files to keep.
+    type: int
+    default: 10
   prefix:
     description: What messages put before the name of an option, for a role whose variables carry its name.
     type: str
     default: ""
+  feature_flags:
+    description:
+      - Feature flags to enable. None can be disabled again.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name.
+        type: str
+        required: true
+      state:
+        description: Whether the feature flag exists.
+        type: str
+        choices: [present, absent]
+        default: present
   vhosts:
-    description: Virtual hosts.
+    description:
+      - Virtual hosts.
     type: list
     elements: dict
     suboptions:
@@ -84,20 +127,59 @@ options:
         type: str
       tags:
         description:
-          - Tags; their order means nothing. Changing them on a virtual host that exists needs RabbitMQ 3.9.
+          - Tags; their order means nothing. To change them on an existing virtual host needs RabbitMQ 3.9.
         type: list
         elements: str
       default_queue_type:
         description: Type of a queue that is declared without one. Needs RabbitMQ 3.10, to change it 3.11.
         type: str
         choices: [classic, quorum, stream]
+      protected_from_deletion:
+        description: Whether the broker refuses to remove it. Needs RabbitMQ 4.1.
+        type: bool
+      tracing:
+        description: Whether the firehose tracer is on.
+        type: bool
+      force:
+        description: Remove it even while its queues hold messages or have consumers.
+        type: bool
+      limits:
+        description:
+          - Short form of O(vhost_limits), a dictionary such as C(max-queues=100); a null value removes the
+            limit.
+        type: dict
       state:
         description: Whether the virtual host exists. C(absent) removes it with everything in it.
         type: str
         choices: [present, absent]
         default: present
+  vhost_limits:
+    description:
+      - Limits of virtual hosts; the short form is O(vhosts[].limits).
+    type: list
+    elements: dict
+    suboptions:
+      vhost:
+        description: Virtual host.
+        type: str
+        required: true
+      name:
+        description: Which limit.
+        type: str
+        choices: [max-connections, max-queues]
+        required: true
+      value:
+        description: The limit; -1 is none.
+        type: int
+        required: true
+      state:
+        description: Whether the limit of a virtual host exists.
+        type: str
+        choices: [present, absent]
+        default: present
   users:
-    description: Users.
+    description:
+      - Users.
     type: list
     elements: dict
     suboptions:
@@ -107,25 +189,31 @@ options:
         required: true
       password:
         description:
-          - Password in clear. A user declared without I(password) and I(password_hash) keeps the one it has;
-            a new one cannot log in with a password.
+          - Password in clear. A user declared without O(users[].password) and O(users[].password_hash)
+            keeps the one it has; a new one cannot log in with a password.
         type: str
       password_hash:
         description:
-          - Password as the broker exports it, base64 of 4 bytes of salt and the digest of salt and password.
+          - Password as the broker exports it, base64 of 4 bytes of salt and the digest of salt and
+            password.
         type: str
       hashing_algorithm:
         description:
-          - Algorithm of the stored hash. Left out, a hash tells its own, and a password keeps the one in use,
-            or gets sha256.
+          - Algorithm of the stored hash. Left out, a hash tells its own, and a password keeps the one in
+            use, or gets sha256.
         type: str
         choices: [sha256, sha512, md5]
       tags:
         description: Tags; their order means nothing. An empty list removes all.
         type: list
         elements: str
+      limits:
+        description:
+          - Short form of O(user_limits), a dictionary such as C(max-connections=10); a null value removes
+            the limit.
+        type: dict
       permissions:
-        description: Short form of I(permissions) for this user.
+        description: Short form of O(permissions) for this user.
         type: list
         elements: dict
         suboptions:
@@ -134,16 +222,42 @@ options:
             type: str
             required: true
           configure:
-            description: Regular expression of the names that may be declared and deleted. C(^$) if new.
+            description:
+              - Regular expression of the names that may be declared and deleted. C(^$), none, if not set.
             type: str
           write:
-            description: Regular expression of the names that may be published to. C(^$) if new.
+            description: Regular expression of the names that may be published to. C(^$), none, if not set.
             type: str
           read:
-            description: Regular expression of the names that may be consumed from. C(^$) if new.
+            description: Regular expression of the names that may be consumed from. C(^$), none, if not set.
             type: str
           state:
             description: Whether the permission exists.
+            type: str
+            choices: [present, absent]
+            default: present
+      topic_permissions:
+        description: Short form of O(topic_permissions) for this user.
+        type: list
+        elements: dict
+        suboptions:
+          vhost:
+            description: Virtual host.
+            type: str
+            required: true
+          exchange:
+            description: Topic exchange.
+            type: str
+            required: true
+          write:
+            description:
+              - Regular expression of the routing keys that may be published. C(^$), none, if not set.
+            type: str
+          read:
+            description: Regular expression of the routing keys that may be bound. C(^$), none, if not set.
+            type: str
+          state:
+            description: Whether the topic permission exists.
             type: str
             choices: [present, absent]
             default: present
@@ -152,8 +266,33 @@ options:
         type: str
         choices: [present, absent]
         default: present
+  user_limits:
+    description:
+      - Limits of users, from RabbitMQ 3.8.10 on; the short form is O(users[].limits).
+    type: list
+    elements: dict
+    suboptions:
+      user:
+        description: User.
+        type: str
+        required: true
+      name:
+        description: Which limit.
+        type: str
+        choices: [max-connections, max-channels]
+        required: true
+      value:
+        description: The limit; -1 is none.
+        type: int
+        required: true
+      state:
+        description: Whether the limit of a user exists.
+        type: str
+        choices: [present, absent]
+        default: present
   permissions:
-    description: Permissions of a user in a virtual host.
+    description:
+      - Permissions of a user in a virtual host; the short form is O(users[].permissions).
     type: list
     elements: dict
     suboptions:
@@ -166,16 +305,315 @@ options:
         type: str
         required: true
       configure:
-        description: Regular expression of the names that may be declared and deleted. C(^$) if new.
+        description:
+          - Regular expression of the names that may be declared and deleted. C(^$), none, if not set.
         type: str
       write:
-        description: Regular expression of the names that may be published to. C(^$) if new.
+        description: Regular expression of the names that may be published to. C(^$), none, if not set.
         type: str
       read:
-        description: Regular expression of the names that may be consumed from. C(^$) if new.
+        description: Regular expression of the names that may be consumed from. C(^$), none, if not set.
         type: str
       state:
         description: Whether the permission exists.
+        type: str
+        choices: [present, absent]
+        default: present
+  global_parameters:
+    description:
+      - Global parameters.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name.
+        type: str
+        required: true
+      value:
+        description: The value; passwords in its URIs are masked in the diff.
+        type: raw
+        required: true
+      state:
+        description: Whether the global parameter exists.
+        type: str
+        choices: [present, absent]
+        default: present
+  parameters:
+    description:
+      - Runtime parameters, such as shovels and federation upstreams. Their plugin has to be enabled.
+    type: list
+    elements: dict
+    suboptions:
+      component:
+        description:
+          - What the parameter is of, such as C(shovel), C(federation-upstream) or
+            C(federation-upstream-set).
+        type: str
+        required: true
+      vhost:
+        description: Virtual host.
+        type: str
+        required: true
+      name:
+        description: Name.
+        type: str
+        required: true
+      value:
+        description: The value; passwords in its URIs are masked in the diff.
+        type: raw
+        required: true
+      state:
+        description: Whether the runtime parameter exists.
+        type: str
+        choices: [present, absent]
+        default: present
+  policies:
+    description:
+      - Policies.
+    type: list
+    elements: dict
+    suboptions:
+      vhost:
+        description: Virtual host.
+        type: str
+        required: true
+      name:
+        description: Name.
+        type: str
+        required: true
+      pattern:
+        description: Regular expression of the names it applies to.
+        type: str
+        required: true
+      definition:
+        description: What it sets.
+        type: dict
+        required: true
+      priority:
+        description: The policy of the highest priority applies; only one does.
+        type: int
+      apply_to:
+        description: What it applies to; the single types of queue need RabbitMQ 3.12.
+        type: str
+        choices: [all, queues, exchanges, classic_queues, quorum_queues, streams]
+      state:
+        description: Whether the policy exists.
+        type: str
+        choices: [present, absent]
+        default: present
+  operator_policies:
+    description:
+      - Operator policies, which limit what policies and arguments ask for.
+    type: list
+    elements: dict
+    suboptions:
+      vhost:
+        description: Virtual host.
+        type: str
+        required: true
+      name:
+        description: Name.
+        type: str
+        required: true
+      pattern:
+        description: Regular expression of the names it applies to.
+        type: str
+        required: true
+      definition:
+        description: What it sets.
+        type: dict
+        required: true
+      priority:
+        description: The policy of the highest priority applies; only one does.
+        type: int
+      apply_to:
+        description: What it applies to; the single types of queue need RabbitMQ 3.12.
+        type: str
+        choices: [queues, classic_queues, quorum_queues, streams]
+      state:
+        description: Whether the operator policy exists.
+        type: str
+        choices: [present, absent]
+        default: present
+  exchanges:
+    description:
+      - Exchanges. Nothing of one can be changed while it exists.
+    type: list
+    elements: dict
+    suboptions:
+      vhost:
+        description: Virtual host.
+        type: str
+        required: true
+      name:
+        description: Name.
+        type: str
+        required: true
+      type:
+        description:
+          - "Type: direct, fanout, topic, headers, or a plugin's."
+        type: str
+      durable:
+        description: Whether it survives a restart.
+        type: bool
+      auto_delete:
+        description: Whether it goes with its last binding.
+        type: bool
+      internal:
+        description: Whether only other exchanges can publish to it.
+        type: bool
+      arguments:
+        description: Arguments, such as C(alternate-exchange).
+        type: dict
+      bindings:
+        description: Bindings from other exchanges to this one.
+        type: list
+        elements: dict
+        suboptions:
+          source:
+            description: Exchange that the messages come from.
+            type: str
+            required: true
+          routing_key:
+            description: Routing key, or pattern of a topic exchange.
+            type: str
+          arguments:
+            description: Arguments, such as those of a headers exchange.
+            type: dict
+          state:
+            description: Whether the binding exists.
+            type: str
+            choices: [present, absent]
+            default: present
+      state:
+        description: Whether the exchange exists.
+        type: str
+        choices: [present, absent]
+        default: present
+  topic_permissions:
+    description:
+      - Permissions of a user on the routing keys of a topic exchange; the short form is
+        O(users[].topic_permissions).
+    type: list
+    elements: dict
+    suboptions:
+      user:
+        description: User.
+        type: str
+        required: true
+      vhost:
+        description: Virtual host.
+        type: str
+        required: true
+      exchange:
+        description: Topic exchange.
+        type: str
+        required: true
+      write:
+        description: Regular expression of the routing keys that may be published. C(^$), none, if not set.
+        type: str
+      read:
+        description: Regular expression of the routing keys that may be bound. C(^$), none, if not set.
+        type: str
+      state:
+        description: Whether the topic permission exists.
+        type: str
+        choices: [present, absent]
+        default: present
+  queues:
+    description:
+      - Queues. Nothing of one can be changed while it exists, but most arguments have a policy that does
+        the same.
+    type: list
+    elements: dict
+    suboptions:
+      vhost:
+        description: Virtual host.
+        type: str
+        required: true
+      name:
+        description: Name.
+        type: str
+        required: true
+      type:
+        description:
+          - C(classic), C(quorum), C(stream) (from RabbitMQ 3.9 on) or a plugin's; a new queue without one
+            gets that of its virtual host.
+        type: str
+      durable:
+        description: Whether it survives a restart.
+        type: bool
+      auto_delete:
+        description: Whether it goes with its last consumer.
+        type: bool
+      arguments:
+        description: Arguments; if given, all of them.
+        type: dict
+      replace:
+        description:
+          - What to do when something of an existing queue differs. C(when_empty) makes it anew, with its
+            bindings, while it is empty and unused. By default the run is refused.
+        type: str
+        choices: [never, when_empty]
+      force:
+        description: With O(queues[].state=absent), remove it even while it holds messages or has consumers.
+        type: bool
+      bindings:
+        description: Bindings that lead to this queue.
+        type: list
+        elements: dict
+        suboptions:
+          source:
+            description: Exchange that the messages come from.
+            type: str
+            required: true
+          routing_key:
+            description: Routing key, or pattern of a topic exchange.
+            type: str
+          arguments:
+            description: Arguments, such as those of a headers exchange.
+            type: dict
+          state:
+            description: Whether the binding exists.
+            type: str
+            choices: [present, absent]
+            default: present
+      state:
+        description: Whether the queue exists. C(absent) removes it while it is empty and unused.
+        type: str
+        choices: [present, absent]
+        default: present
+  bindings:
+    description:
+      - Bindings; the short form is O(queues[].bindings) and O(exchanges[].bindings), which are the bindings
+        that lead there.
+    type: list
+    elements: dict
+    suboptions:
+      vhost:
+        description: Virtual host.
+        type: str
+        required: true
+      source:
+        description: Exchange that the messages come from.
+        type: str
+        required: true
+      destination_type:
+        description: What the messages go to.
+        type: str
+        choices: [queue, exchange]
+      destination:
+        description: Queue or exchange that the messages go to.
+        type: str
+        required: true
+      routing_key:
+        description: Routing key, or pattern of a topic exchange.
+        type: str
+      arguments:
+        description: Arguments, such as those of a headers exchange.
+        type: dict
+      state:
+        description: Whether the binding exists.
         type: str
         choices: [present, absent]
         default: present
@@ -206,10 +644,15 @@ plan:
   elements: dict
   sample: [{action: update, kind: users, name: app, fields: [password]}]
 counts:
-  description: How many objects were created, updated and deleted.
+  description: How many objects were created, updated, replaced and deleted.
   returned: always
   type: dict
-  sample: {create: 0, update: 1, delete: 0}
+  sample: {create: 0, update: 1, replace: 0, delete: 0}
+backup_file:
+  description: The backup that was made before the first write.
+  returned: when something was written and O(backup_dir) is set
+  type: str
+  sample: /root/rabbitmq-backups/definitions-127.0.0.1-15672-20261121T081500Z-3.10.8.json.gz
 broker_version:
   description: Version of the broker; empty where none was read.
   returned: always
@@ -217,9 +660,12 @@ broker_version:
   sample: 3.10.8
 """
 
+from urllib.parse import urlsplit
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.brokers import api, converge, diff
+from ansible.module_utils.brokers import api, backup, converge, diff
 from ansible.module_utils.brokers.kinds import BY_NAME
+from ansible.module_utils.brokers.model import Prune
 from ansible.module_utils.brokers.options import kind_options
 
 CONNECTION = {
@@ -236,8 +682,16 @@ CONNECTION = {
 BEHAVIOUR = {
     "plan_without_broker": {"type": "bool", "default": False},
     "extra_tags": {"type": "list", "elements": "str", "default": []},
+    "prune": {"type": "dict", "default": {}},
+    "prune_protected": {"type": "list", "elements": "str", "default": []},
+    "prune_limit": {"type": "int", "default": 10},
+    "backup_dir": {"type": "path"},
+    "backup_keep": {"type": "int", "default": 10},
     "prefix": {"type": "str", "default": ""},
 }
+
+
+VERBS = ("create", "update", "replace", "delete")
 
 
 def spare_password(params):
@@ -248,18 +702,31 @@ def spare_password(params):
     return None
 
 
+def wanted_of(params):
+    """What the operator asked for."""
+    prune = Prune(params["prune"], tuple(params["prune_protected"]), params["prune_limit"])
+    document = {name: params[name] for name in BY_NAME}
+    return converge.Wanted(document, params["prefix"], tuple(params["extra_tags"]), prune)
+
+
+def store_of(params):
+    """Where the definitions go before the first write; None where no backup is wanted."""
+    if not params["backup_dir"]:
+        return None
+    return backup.Store(params["backup_dir"], params["backup_keep"], urlsplit(params["url"]).netloc)
+
+
 def run(module):
-    """Performs the module; raises Refused and ApiError."""
+    """Performs the module; raises Refused, ApiError and BackupFailed."""
     params = module.params
     access = {name: params[name] for name in CONNECTION}
     if module.check_mode:
         access["wait"] = 0
     client = api.Client(api.Access(**access), spare_password(params))
-    wanted = converge.Wanted(
-        {name: params[name] for name in BY_NAME}, params["prefix"], tuple(params["extra_tags"])
-    )
+    wanted = wanted_of(params)
+    store = store_of(params)
     try:
-        return converge.converge(client, wanted, module.check_mode)
+        return converge.converge(client, wanted, module.check_mode, store)
     except api.Unreachable as error:
         if not (module.check_mode and params["plan_without_broker"]):
             raise
@@ -283,6 +750,8 @@ def result_of(module, outcome):
         },
         "broker_version": outcome.version,
     }
+    if outcome.backup_file:
+        result["backup_file"] = outcome.backup_file
     if module._diff:
         result["diff"] = {
             "before_header": "broker",
@@ -305,7 +774,7 @@ def main():
         module.exit_json(invocation=invocation, **result_of(module, run(module)))
     except converge.Refused as refused:
         module.fail_json(msg="\n".join(refused.sentences), refusals=refused.sentences, invocation=invocation)
-    except api.ApiError as error:
+    except (api.ApiError, backup.BackupFailed) as error:
         module.fail_json(msg=str(error), invocation=invocation)
 
 

@@ -1,4 +1,4 @@
-"""One declaration of the options: the kinds, the module's documentation and the role's argument spec agree."""
+"""One set of options: the kinds, the module documentation and the role argument spec agree."""
 
 from __future__ import annotations
 

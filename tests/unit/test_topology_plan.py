@@ -7,12 +7,13 @@ import random
 from brokers import converge, diff, passwords
 from brokers.document import expand
 from brokers.kinds import KINDS, read_current
-from brokers.model import Definition, Snapshot
+from brokers.model import Context, Definition, Snapshot
 from brokers.plan import plan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 VERSION = (3, 10, 8)
+CONTEXT = Context(VERSION, "admin")
 HASH = passwords.make_hash("secret", "sha256", b"salt")
 
 
@@ -73,7 +74,7 @@ def test_a_password_that_does_not_match_is_one():
     broker = definitions(users=[user("app", tags=["monitoring"])])
     todo = planned({"users": [{"name": "app", "password": "other"}]}, broker)
     assert verbs(todo.actions) == [("update", "users", "app", ("password",))]
-    written = todo.actions[0].kind.write(todo.actions[0], VERSION).body
+    written = todo.actions[0].kind.write(todo.actions[0], CONTEXT)[0].body
     assert passwords.matches("other", written["password_hash"], "sha256")
     assert written["tags"] == ["monitoring"]
 
@@ -94,12 +95,12 @@ def test_a_new_password_stays_with_the_algorithm_in_use_unless_one_is_declared()
         users=[user("a", password_hash=stored, hashing_algorithm="rabbit_password_hashing_sha512")]
     )
     action = planned({"users": [{"name": "a", "password": "new"}]}, broker).actions[0]
-    assert passwords.matches("new", action.kind.write(action, VERSION).body["password_hash"], "sha512")
+    assert passwords.matches("new", action.kind.write(action, CONTEXT)[0].body["password_hash"], "sha512")
     action = planned(
         {"users": [{"name": "a", "password": "secret", "hashing_algorithm": "sha256"}]}, broker
     ).actions[0]
     assert action.changed == ("hashing_algorithm",)
-    assert passwords.matches("secret", action.kind.write(action, VERSION).body["password_hash"], "sha256")
+    assert passwords.matches("secret", action.kind.write(action, CONTEXT)[0].body["password_hash"], "sha256")
 
 
 def test_changing_tags_keeps_the_stored_hash():
@@ -108,7 +109,7 @@ def test_changing_tags_keeps_the_stored_hash():
         {"users": [{"name": "app", "password": "secret", "tags": ["management"]}]}, broker
     ).actions[0]
     assert action.changed == ("tags",)
-    assert action.kind.write(action, VERSION).body["password_hash"] == HASH
+    assert action.kind.write(action, CONTEXT)[0].body["password_hash"] == HASH
 
 
 def test_no_permission_is_written_two_ways():
@@ -143,12 +144,24 @@ def test_what_is_gone_already_needs_no_removal():
 
 
 def test_the_acting_user_stays_an_administrator():
-    broker = definitions(users=[user("admin", tags=["administrator"])])
+    broker = definitions(
+        users=[user("admin", tags=["administrator"]), user("deputy", tags=["administrator"])]
+    )
     for item in ({"name": "admin", "state": "absent"}, {"name": "admin", "tags": ["monitoring"]}):
         refusals = planned({"users": [item]}, broker).refusals
         assert len(refusals) == 1 and "another administrator" in refusals[0]
     assert not planned({"users": [{"name": "admin", "tags": ["administrator"]}]}, broker).refusals
     assert not planned({"users": [{"name": "admin", "state": "absent"}]}, broker, acting="other").refusals
+
+
+def test_the_last_administrator_stays():
+    broker = definitions(users=[user("one", tags=["administrator"]), user("two", tags=["administrator"])])
+    removed = [{"name": "one", "state": "absent"}, {"name": "two", "tags": []}]
+    refusals = planned({"users": removed}, broker, acting="ldap").refusals
+    assert len(refusals) == 1 and "without an administrator" in refusals[0]
+    assert not planned({"users": removed[:1]}, broker, acting="ldap").refusals
+    deputy = {"name": "three", "tags": ["administrator"]}
+    assert not planned({"users": [*removed, deputy]}, broker, acting="ldap").refusals
 
 
 def test_no_secret_is_shown_and_a_changed_password_is_visible():
@@ -212,7 +225,7 @@ def carried_out(broker, actions):
         for kind in KINDS
     }
     for action in actions:
-        write = action.kind.write(action, VERSION)
+        (write,) = action.kind.write(action, CONTEXT)
         body = write.body if isinstance(write, Definition) else {**write.body, "name": action.label}
         sections[action.kind.name][action.kind.identify(action.target)] = body
     return definitions(**{name: list(items.values()) for name, items in sections.items()})
@@ -242,7 +255,7 @@ def test_objects_share_requests_and_removals_do_not():
         "users": [{"name": f"u{number}"} for number in range(converge.BATCH + 1)]
         + [{"name": "gone", "state": "absent"}],
     }
-    sent = list(converge.requests(planned(document, broker).actions, VERSION))
+    sent = list(converge.requests(planned(document, broker).actions, CONTEXT))
     assert [(request.method, request.path) for request in sent] == [
         ("POST", "/api/definitions"),
         ("POST", "/api/definitions"),

@@ -176,7 +176,7 @@ def test_a_closed_document_may_refer_to_itself_only():
 def against(document, version=(3, 10, 8), **sections):
     current = read_current(Snapshot(sections, version))
     return validate.refusals_against(
-        expand(document, "rabbitmq_topology_"), current, version, "rabbitmq_topology_"
+        expand(document, "rabbitmq_topology_"), current, Snapshot(sections, version), "rabbitmq_topology_"
     )
 
 

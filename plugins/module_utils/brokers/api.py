@@ -215,6 +215,11 @@ class Client:
     def _refused(self, request: Request, status: int, body: bytes) -> str:
         """A sentence for an answer that is not success."""
         reason, where, user = _said(body), self._where(request.path), self.access.username
+        if status == 401 and request.method != "GET":
+            return (
+                f"{user!r} may not {request.method} {where}{reason} Give it permissions on that virtual host "
+                "(configure, write and read: '.*')"
+            )
         if status == 401:
             loopback = " (guest may log in from the broker's own host only)" if user == "guest" else ""
             return (
@@ -257,6 +262,13 @@ def _said(body: bytes) -> str:
         words = answer.get("reason") or answer.get("error")
     except (ValueError, AttributeError):
         words = None
-    if words is None:
-        return ""
-    return ": " + (words if isinstance(words, str) else json.dumps(words))
+    return "" if words is None else f": {_words(words)}"
+
+
+def _words(value: Any) -> str:
+    """Text out of an Erlang term in JSON, where a string may be a list of character codes."""
+    if isinstance(value, list):
+        if value and all(isinstance(code, int) and 0 < code < 0x110000 for code in value):
+            return "".join(map(chr, value))
+        return " ".join(_words(part) for part in value)
+    return str(value)

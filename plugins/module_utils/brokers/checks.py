@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from typing import Any
 
 from . import passwords
 
@@ -65,3 +66,19 @@ def tags_problem(value: list[str]) -> str | None:
                 "lost); rename it"
             )
     return None
+
+
+def arguments_problem(value: Any) -> str | None:
+    """Whether a table of arguments can be sent: the broker has no null in one, and no names but texts."""
+    for key, part in value.items():
+        if not isinstance(key, str):
+            return f"has the key {key!r}, which is no text; put it in quotes"
+        if _has_null(part):
+            return f"has the key {key!r} without a value; give it one or remove it"
+    return None
+
+
+def _has_null(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_null, value.values()))
+    return any(map(_has_null, value)) if isinstance(value, (list, tuple)) else value is None

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote
 
-from . import validate
+from . import backup, validate
 from .api import Client, Interrupted
 from .document import expand
-from .kinds import read_current
-from .model import Action, Definition, Plan, Request, Snapshot, Version, parse_version
-from .plan import plan
+from .kinds import further_reads, read_current
+from .model import Action, Context, Definition, Desired, Plan, Prune, Request, Snapshot, Write, parse_version
+from .plan import NO_PRUNE, plan, queues_at_stake
+from .queues import queue_states
 
 ROUNDS = 3  # reads, plans and writes at most so often when connections break
 BATCH = 500  # objects in one POST /api/definitions: bounds a request's time and size
@@ -33,6 +35,7 @@ class Outcome:
     actions: tuple[Action, ...] = ()
     version: str = ""
     warnings: list[str] = field(default_factory=list)
+    backup_file: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,45 +45,55 @@ class Wanted:
     document: Mapping[str, Any]
     prefix: str = ""
     extra_tags: tuple[str, ...] = ()
+    prune: Prune = NO_PRUNE
 
 
-def read(client: Client) -> Snapshot:
-    """Everything the broker keeps as definitions, in one request. Raises ApiError."""
+def read(client: Client, desired: Desired) -> Snapshot:
+    """Everything the broker keeps as definitions, in one request, and what the declared items need beside it.
+
+    :raises ApiError: when the broker cannot be reached or refuses.
+    """
     definitions = client.get(DEFINITIONS)
-    return Snapshot(definitions, parse_version(_version(definitions)))
+    snapshot = Snapshot(definitions, parse_version(_version(definitions)))
+    return replace(snapshot, extra={path: client.get(path) for path in further_reads(desired, snapshot)})
 
 
 def _version(definitions: Mapping[str, Any]) -> str:
     return str(definitions.get("rabbitmq_version") or definitions.get("rabbit_version") or "")
 
 
-def converge(client: Client, wanted: Wanted, check: bool = False) -> Outcome:
+def converge(
+    client: Client, wanted: Wanted, check: bool = False, store: backup.Store | None = None
+) -> Outcome:
     """Brings the broker to the declared document, or only says what that would take.
 
     A write that broke off is followed by a new read and a new plan, so nothing is written twice blindly.
 
+    :param store: where the definitions as read are kept before the first write.
     :raises Refused: before the first write.
     :raises ApiError: when the broker cannot be reached or refuses a request.
+    :raises BackupFailed: before the first write.
     """
-    refused = validate.refusals(wanted.document, wanted.prefix, wanted.extra_tags)
-    if refused:
-        raise Refused(refused)
-    desired = expand(wanted.document, wanted.prefix)
+    desired = _checked(wanted)
     outcome = Outcome()
+    owed: list[Definition] = []
     for attempt in range(ROUNDS):
         snapshot, todo = _planned(client, wanted, desired)
         if attempt == 0:
-            outcome = Outcome(todo.actions, _version(snapshot.definitions))
-        if check or not todo.actions:
+            outcome = Outcome(todo.actions, _version(snapshot.definitions), list(todo.warnings))
+        if check or not (todo.actions or owed):
             return outcome
+        if attempt == 0 and store is not None:
+            outcome.backup_file = store.keep(snapshot.definitions, outcome.version)
         try:
-            for request in requests(todo.actions, snapshot.version):
-                client.send(request)
+            context = Context(snapshot.version, client.access.username)
+            for request in requests(todo.actions, context, owed):
+                _send(client, request)
+            break
         except Interrupted:
             if attempt == ROUNDS - 1:
                 raise
-            continue
-        break
+            owed += [Definition("bindings", dict(kept)) for action in todo.actions for kept in action.kept]
     _, left = _planned(client, wanted, desired)
     outcome.warnings += [
         f"{action.path}: the broker accepted the {action.verb} of {action.kind.noun} {action.label!r} "
@@ -90,37 +103,55 @@ def converge(client: Client, wanted: Wanted, check: bool = False) -> Outcome:
     return outcome
 
 
+def _checked(wanted: Wanted) -> Desired:
+    refused = validate.refusals(wanted.document, wanted.prefix, wanted.extra_tags)
+    refused += validate.prune_refusals(wanted.prune, wanted.prefix)
+    if refused:
+        raise Refused(refused)
+    return expand(wanted.document, wanted.prefix)
+
+
 def _in(action: Action) -> str:
     return " in " + ", ".join(action.changed) if action.changed else ""
 
 
-def _planned(client: Client, wanted: Wanted, desired: dict[str, Any]) -> tuple[Snapshot, Plan]:
-    snapshot = read(client)
+def _planned(client: Client, wanted: Wanted, desired: Desired) -> tuple[Snapshot, Plan]:
+    snapshot = read(client, desired)
     current = read_current(snapshot)
-    refused = validate.refusals_against(desired, current, snapshot.version, wanted.prefix)
-    todo = plan(desired, current, client.access.username)
+    refused = validate.refusals_against(desired, current, snapshot, wanted.prefix)
+    states = queue_states(client, queues_at_stake(desired, current, wanted.prune), current)
+    todo = plan(desired, current, client.access.username, states, wanted.prune)
     if refused or todo.refusals:
         raise Refused([*refused, *todo.refusals])
-    return snapshot, todo
+    return snapshot, replace(todo, warnings=(*validate.warnings(desired, snapshot.version), *todo.warnings))
 
 
 def plan_without_broker(wanted: Wanted) -> Outcome:
     """What a new, empty broker would be given: the answer of check mode where nothing listens yet."""
-    refused = validate.refusals(wanted.document, wanted.prefix, wanted.extra_tags)
-    if refused:
-        raise Refused(refused)
-    return Outcome(plan(expand(wanted.document, wanted.prefix), {}).actions)
+    return Outcome(plan(_checked(wanted), {}).actions)
 
 
-def requests(actions: Iterable[Action], version: Version) -> Iterator[Request]:
-    """The requests that perform a plan, in order: objects that can share a request do."""
+def _send(client: Client, request: Request) -> None:
+    """Performs a request, looking up first what only the broker knows of its path."""
+    if request.find is None:
+        client.send(request)
+        return
+    for row in client.get(request.find.path):
+        if request.find.matches(row):
+            client.send(
+                replace(request, path=f"{request.path}/{quote(row[request.find.key], safe='')}", find=None)
+            )
+
+
+def requests(
+    actions: Iterable[Action], context: Context, owed: Iterable[Definition] = ()
+) -> Iterator[Request]:
+    """The requests that perform a plan, in order: objects that can share a request do.
+
+    :param owed: definitions that an earlier round, which broke off, took away and has to give back.
+    """
     batch: list[Definition] = []
-    for action in actions:
-        write = (
-            action.kind.remove(action.before or {})
-            if action.verb == "delete"
-            else action.kind.write(action, version)
-        )
+    for write in (*(write for action in actions for write in _writes(action, context)), *owed):
         if isinstance(write, Definition) and len(batch) < BATCH:
             batch.append(write)
             continue
@@ -131,6 +162,16 @@ def requests(actions: Iterable[Action], version: Version) -> Iterator[Request]:
         else:
             yield write
     yield from _posted(batch)
+
+
+def _writes(action: Action, context: Context) -> list[Write]:
+    removal: list[Write] = []
+    if action.verb in ("delete", "replace") and action.kind.remove is not None:
+        removal = [action.kind.remove(action.before or {})]
+    if action.verb == "delete":
+        return removal
+    kept = [Definition("bindings", dict(binding)) for binding in action.kept]
+    return [*removal, *action.kind.write(action, context), *kept]
 
 
 def _posted(batch: list[Definition]) -> Iterator[Request]:

@@ -51,12 +51,35 @@ def _side(actions: list[Action], after: bool) -> str:
 
 
 def _object(action: Action, item: Object, after: bool) -> list[str]:
-    entries = [f"{name}: {_scalar(item.get(name))}" for name in action.kind.key]
+    """An object's lines: its name and, of a changed one, the fields that differ; of a new one, all that it
+    gets; of a removed one, all that is not as every new one has it.
+    """
+    entries = [_entry(part, item) for part in action.kind.identity if item.get(part.name) is not None]
     entries += _secret_entries(action, after)
     for part in action.kind.fields:
-        if not part.secret and item.get(part.name) is not None:
-            entries.append(f"{part.name}: {_value(item[part.name], part)}")
+        if not part.secret and item.get(part.name) is not None and _is_shown(part, action, item):
+            entries.append(_entry(part, item) + _hidden_difference(part, action, after))
     return [f"  - {entries[0]}", *(f"    {entry}" for entry in entries[1:])]
+
+
+def _is_shown(part: Field, action: Action, item: Object) -> bool:
+    if action.verb == "delete":
+        return bool(part.canonical(item[part.name]) != part.canonical(part.default))
+    return action.verb == "create" or part.name in action.changed
+
+
+def _entry(part: Field, item: Object) -> str:
+    return f"{part.name}: {_value(part.shown(item[part.name]), part)}"
+
+
+def _hidden_difference(part: Field, action: Action, after: bool) -> str:
+    """A note where both sides look alike because what differs is masked."""
+    before, wanted = action.before or {}, action.after or {}
+    if part.name not in action.changed or action.before is None:
+        return ""
+    if part.shown(before.get(part.name)) != part.shown(wanted.get(part.name)):
+        return ""
+    return "  # as declared" if after else "  # a masked password differs"
 
 
 def _secret_entries(action: Action, after: bool) -> list[str]:
@@ -82,7 +105,7 @@ def _field_names(action: Action) -> list[str]:
 
 
 def _value(value: Any, part: Field) -> str:
-    if isinstance(value, (list, tuple)):
+    if part.elements is not None:
         items = sorted(value) if part.canonical([]) == frozenset() else value
         return "[" + ", ".join(_scalar(item) for item in items) + "]"
     return _scalar(value)

@@ -44,55 +44,69 @@ def expand(document: Mapping[str, Any], prefix: str = "") -> Desired:
 
 def _add(desired: Desired, kind: Kind, raw: Mapping[str, Any], path: str) -> None:
     forms = short_forms_of(kind)
-    not_fields = {"state", *(form.option for form in forms)}
+    options = {part.name for part in kind.directives}
+    not_fields = {"state", *(form.option for form in forms), *options}
     values = {key: value for key, value in raw.items() if value is not None and key not in not_fields}
-    desired[kind.name].append(Item(kind, kind.complete(values), path, raw.get("state") == "absent"))
+    directives = {name: raw[name] for name in options if raw.get(name) is not None}
+    absent = raw.get("state") == "absent"
+    desired[kind.name].append(Item(kind, kind.complete(values), path, absent, directives))
     for form in forms:
-        for index, child in enumerate(raw.get(form.option) or []):
-            inherited = {name: raw[source] for name, source in form.inherit.items()}
-            _add(desired, BY_NAME[form.child], {**child, **inherited}, f"{path}.{form.option}[{index}]")
+        given = {name: raw[source] for name, source in form.inherit.items()}
+        for place, child in _children(raw.get(form.option), form, f"{path}.{form.option}"):
+            _add(desired, BY_NAME[form.child], {**child, **given, **form.constants}, place)
+
+
+def _children(value: Any, form: ShortForm, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The items of a short form, with where each stands; a name whose value is null shall be absent."""
+    if form.mapping:
+        for name, part in (value or {}).items():
+            yield (
+                f"{path}.{name}",
+                {"name": name, "value": part, "state": "absent" if part is None else "present"},
+            )
+        return
+    for index, child in enumerate(value or []):
+        yield f"{path}[{index}]", child
 
 
 def shape_refusals(document: Mapping[str, Any], prefix: str = "") -> list[str]:
     """Everything wrong with the document that can be told without comparing its items with one another."""
     refusals: list[str] = []
     for kind in KINDS:
-        refusals += _list_refusals(document.get(kind.name), kind, f"{prefix}{kind.name}", ())
+        refusals += _list_refusals(document.get(kind.name), kind, f"{prefix}{kind.name}", set())
     unknown = sorted(str(key) for key in document if key not in BY_NAME)
     return refusals + [
         f"{prefix}{key}: there is no such kind of object; known are {_names(BY_NAME)}" for key in unknown
     ]
 
 
-def _list_refusals(value: Any, kind: Kind, path: str, inherited: Iterable[str]) -> Iterator[str]:
+def _list_refusals(value: Any, kind: Kind, path: str, given: set[str]) -> Iterator[str]:
     if value is None:
         return
     if not isinstance(value, (list, tuple)):
         yield f"{path}: is {_what(value)}; write a list with one item per {kind.noun}"
         return
     for index, raw in enumerate(value):
-        yield from _item_refusals(raw, kind, f"{path}[{index}]", inherited)
+        yield from _item_refusals(raw, kind, f"{path}[{index}]", given)
 
 
-def _item_refusals(raw: Any, kind: Kind, path: str, inherited: Iterable[str]) -> Iterator[str]:
+def _item_refusals(raw: Any, kind: Kind, path: str, given: set[str]) -> Iterator[str]:
     if not isinstance(raw, Mapping):
         yield f"{path}: is {_what(raw)}; write a dictionary with the keys {_names(kind.key)}"
         return
     forms = short_forms_of(kind)
-    inherited = set(inherited)
-    identity = [part for part in kind.identity if part.name not in inherited]
-    known = {part.name: part for part in (*identity, *kind.fields)}
+    identity = [part for part in kind.identity if part.name not in given]
+    known = {part.name: part for part in (*identity, *kind.fields, *kind.directives)}
     for key in raw:
         if key not in known and key != "state" and key not in {form.option for form in forms}:
-            yield (
-                f"{path}.{key}: there is no such key; known are "
-                f"{_names([*known, *(f.option for f in forms), 'state'])}"
-            )
+            keys = [*known, *(form.option for form in forms), "state"]
+            yield f"{path}.{key}: there is no such key; known are {_names(keys)}"
     if raw.get("state", "present") not in STATES:
         yield f"{path}.state: is {raw['state']!r}; write present or absent"
+    needed = identity if raw.get("state") == "absent" else known.values()
     yield from (
         f"{path}.{part.name}: is missing; every {kind.noun} needs one"
-        for part in known.values()
+        for part in needed
         if part.required and raw.get(part.name) is None
     )
     for name, part in known.items():
@@ -104,22 +118,27 @@ def _item_refusals(raw: Any, kind: Kind, path: str, inherited: Iterable[str]) ->
 
 
 def _combined_refusals(raw: Mapping[str, Any], kind: Kind, path: str) -> Iterator[str]:
-    values: Object = {part.name: raw[part.name] for part in kind.fields if raw.get(part.name) is not None}
-    if all(_has_type(values[part.name], part) for part in kind.fields if part.name in values):
+    parts = {part.name: part for part in (*kind.identity, *kind.fields)}
+    values: Object = {name: raw[name] for name in parts if raw.get(name) is not None}
+    if all(_has_type(value, parts[name]) for name, value in values.items()):
         for name, problem in kind.check(values):
             yield f"{path}.{name}: {problem}"
 
 
 def _short_form_refusals(raw: Mapping[str, Any], form: ShortForm, path: str) -> Iterator[str]:
-    if raw.get("state") == "absent" and raw.get(form.option):
+    value, path, child = raw.get(form.option), f"{path}.{form.option}", BY_NAME[form.child]
+    if raw.get("state") == "absent" and value:
         yield (
-            f"{path}.{form.option}: stands under a {BY_NAME[form.parent].noun} that shall be absent; "
-            "remove one of the two"
+            f"{path}: stands under a {BY_NAME[form.parent].noun} that shall be absent; remove one of the two"
         )
-        return
-    yield from _list_refusals(
-        raw.get(form.option), BY_NAME[form.child], f"{path}.{form.option}", form.inherit
-    )
+    elif not form.mapping:
+        yield from _list_refusals(value, child, path, form.given)
+    elif value is not None and not isinstance(value, Mapping):
+        yield f"{path}: is {_what(value)}; write a dictionary of names and values"
+    else:
+        for place, item in _children(value, form, path):
+            yield from (text.replace(f"{place}.value:", f"{place}:").replace(f"{place}.name:", f"{place}:")
+                        for text in _item_refusals(item, child, place, form.given))  # fmt: skip
 
 
 def _field_refusals(value: Any, part: Field, path: str, is_name: bool) -> Iterator[str]:

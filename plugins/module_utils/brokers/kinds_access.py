@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
-from urllib.parse import quote
 
 from . import passwords
 from .checks import hash_problem, password_problem, regex_problem, tags_problem
-from .model import Action, Definition, Field, Kind, Object, Reference, Request, Snapshot, Version, Write
-
-NAME = Field("name", required=True)
-VHOST = Field("vhost", required=True)
-USER = Field("user", required=True)
-
-
-def path(*parts: str) -> str:
-    """An API path with every name percent-encoded: names hold slashes, spaces, percent signs and newlines."""
-    return "/api/" + "/".join(quote(part, safe="") for part in parts)
-
-
-def as_set(value: Any) -> frozenset[str]:
-    """Tags as a set: their order means nothing, and RabbitMQ 3.8 keeps a user's tags as one comma-separated
-    text.
-    """
-    if isinstance(value, str):
-        value = [part.strip() for part in value.split(",")]
-    return frozenset(part for part in value or () if part)
+from .kind_parts import NAME, USER, VHOST, as_set, path
+from .kinds_routing import to_exchange
+from .model import (
+    Action,
+    Context,
+    Definition,
+    Desired,
+    Field,
+    Kind,
+    Object,
+    Problems,
+    Reference,
+    Request,
+    Snapshot,
+    Write,
+)
 
 
 def as_permission(value: Any) -> Any:
@@ -34,30 +29,67 @@ def as_permission(value: Any) -> Any:
     return value or "^$"
 
 
+def as_queue_type(value: Any) -> Any:
+    """A virtual host without a type of its own makes classic queues."""
+    return value or "classic"
+
+
 # --- virtual hosts ------------------------------------------------------------------------------------------
 
 
+VHOST_DETAILS = "/api/vhosts?columns=name,description,tags,default_queue_type,protected_from_deletion,tracing"
+BATCHED_VHOSTS = (3, 10)
+DELETION_PROTECTION = (4, 1)
+
+
+def vhost_details(desired: Desired, snapshot: Snapshot) -> list[str]:
+    """What is read beside the definitions: tracing always, and up to 3.10 every field but the name.
+
+    A queue without a type needs its virtual host's, so it asks for them as well.
+    """
+    declared = {name for item in desired["vhosts"] for name in item.values} - {"name"}
+    untyped = any("type" not in item.values for item in desired["queues"])
+    in_definitions = all("metadata" in raw for raw in snapshot.section("vhosts"))
+    removed = any(item.absent for item in desired["vhosts"])
+    missing = "tracing" in declared if in_definitions else bool(declared) or untyped or removed
+    return [VHOST_DETAILS] if missing else []
+
+
 def read_vhosts(snapshot: Snapshot) -> list[Object]:
-    """Virtual hosts, with the metadata that versions keep beside, or instead of, the fields themselves."""
-    return [{"name": raw["name"], **vhost_fields(raw)} for raw in snapshot.section("vhosts")]
+    raws = snapshot.extra.get(VHOST_DETAILS) or snapshot.section("vhosts")
+    return [{"name": raw["name"], **vhost_fields({**(raw.get("metadata") or {}), **raw})} for raw in raws]
 
 
 def vhost_fields(raw: Object) -> Object:
-    metadata = raw.get("metadata") or {}
-    merged = {**metadata, **{name: value for name, value in raw.items() if value is not None}}
-    queue_type = merged.get("default_queue_type")
+    """The fields out of an entry of the definitions (they are its metadata) or of GET /api/vhosts."""
+    queue_type = raw.get("default_queue_type")
     return {
-        "description": merged.get("description") or "",
-        "tags": sorted(as_set(merged.get("tags"))),
-        "default_queue_type": None if queue_type in (None, "undefined") else queue_type,
+        "description": raw.get("description") or "",
+        "tags": sorted(as_set(raw.get("tags"))),
+        "default_queue_type": None if queue_type == "undefined" else queue_type,
+        "protected_from_deletion": raw.get("protected_from_deletion", False),
+        **({"tracing": raw["tracing"]} if "tracing" in raw else {}),
     }
 
 
-def write_vhost(action: Action, version: Version) -> Write:
+def write_vhost(action: Action, context: Context) -> list[Write]:
+    """A virtual host for the definitions, whose ``metadata`` is the one form that 3.10 to 4.3 all read whole.
+
+    Before 3.10 the definitions lose the description and run tags together, so it is a request of its own.
+    Either way the broker gives the acting user all permissions there (tried: 3.8.9, 3.10.8, 4.0.5, 4.3.6).
+    """
     target = action.after or {}
-    body = {key: target[key] for key in ("description", "default_queue_type") if target.get(key) is not None}
-    body["tags"] = ",".join(target.get("tags") or [])
-    return Request("PUT", path("vhosts", target["name"]), body)
+    known = {part.name: target[part.name] for part in action.kind.fields if target.get(part.name) is not None}
+    if context.version >= BATCHED_VHOSTS:
+        visible: Object = {key: known[key] for key in ("description", "tags", "tracing") if key in known}
+        metadata = {name: value for name, value in known.items() if name != "tracing"}
+        if context.version < DELETION_PROTECTION:
+            metadata.pop("protected_from_deletion", None)
+        return [Definition("vhosts", {"name": target["name"], **visible, "metadata": metadata})]
+    known.pop("protected_from_deletion", None)
+    return [
+        Request("PUT", path("vhosts", target["name"]), {**known, "tags": ",".join(known.get("tags", []))})
+    ]
 
 
 def remove_vhost(target: Object) -> Request:
@@ -69,18 +101,31 @@ VHOSTS = Kind(
     noun="virtual host",
     identity=(NAME,),
     fields=(
-        Field("description", default=""),
-        Field("tags", type="list", elements="str", default=[], canonical=as_set, check=tags_problem),
+        Field("description", default="", updates_since=(3, 9)),
+        Field(
+            "tags",
+            type="list",
+            elements="str",
+            default=[],
+            canonical=as_set,
+            check=tags_problem,
+            updates_since=(3, 9),
+        ),
         Field(
             "default_queue_type",
             choices=("classic", "quorum", "stream"),
+            canonical=as_queue_type,
             since=(3, 10),
             updates_since=(3, 11),
         ),
+        Field("protected_from_deletion", type="bool", canonical=bool, since=DELETION_PROTECTION),
+        Field("tracing", type="bool", canonical=bool),
     ),
     read=read_vhosts,
     write=write_vhost,
+    directives=(Field("force", type="bool"),),
     remove=remove_vhost,
+    further_reads=vhost_details,
 )
 
 # --- users --------------------------------------------------------------------------------------------------
@@ -95,7 +140,6 @@ def read_users(snapshot: Snapshot) -> list[Object]:
                 raw.get("hashing_algorithm") or passwords.DEFAULT_ALGORITHM
             ),
             "tags": sorted(as_set(raw.get("tags"))),
-            "limits": raw.get("limits") or {},
         }
         for raw in snapshot.section("users")
     ]
@@ -107,7 +151,7 @@ def complete_user(values: Object) -> Object:
     return {"hashing_algorithm": algorithm, **values} if algorithm else values
 
 
-def check_user(values: Object) -> Iterable[tuple[str, str]]:
+def check_user(values: Object) -> Problems:
     """What is wrong with a user's fields taken together."""
     if "password" in values and "password_hash" in values:
         yield "password", "stands beside `password_hash`; keep one of the two"
@@ -128,7 +172,7 @@ def hash_matches(declared: str, current: Object) -> bool:
     return passwords.decode(declared) == passwords.decode(current["password_hash"])
 
 
-def write_user(action: Action, version: Version) -> Write:
+def write_user(action: Action, context: Context) -> list[Write]:
     """A user for the definitions. The password leaves this process as a salted hash only."""
     target = action.after or {}
     stored, algorithm = target.get("password_hash") or "", target["hashing_algorithm"]
@@ -137,16 +181,13 @@ def write_user(action: Action, version: Version) -> Write:
     ):
         stored = passwords.make_hash(action.declared["password"], algorithm)
     tags = list(target.get("tags") or [])
-    return Definition(
-        "users",
-        {
-            "name": target["name"],
-            "password_hash": stored,
-            "hashing_algorithm": passwords.broker_name(algorithm),
-            "tags": ",".join(tags) if version < (3, 9) else tags,
-            "limits": target.get("limits") or {},
-        },
-    )
+    body = {
+        "name": target["name"],
+        "password_hash": stored,
+        "hashing_algorithm": passwords.broker_name(algorithm),
+        "tags": ",".join(tags) if context.version < (3, 9) else tags,
+    }
+    return [Definition("users", body)]
 
 
 def remove_user(target: Object) -> Request:
@@ -189,12 +230,16 @@ def read_permissions(snapshot: Snapshot) -> list[Object]:
     return [dict(raw) for raw in snapshot.section("permissions")]
 
 
-def write_permission(action: Action, version: Version) -> Write:
-    return Definition("permissions", dict(action.after or {}))
+def write_permission(action: Action, context: Context) -> list[Write]:
+    return [Definition("permissions", dict(action.after or {}))]
 
 
 def remove_permission(target: Object) -> Request:
     return Request("DELETE", path("permissions", target["vhost"], target["user"]))
+
+
+def user_and_vhost(values: Object) -> list[Reference]:
+    return [Reference("user", "users", (values["user"],)), Reference("vhost", "vhosts", (values["vhost"],))]
 
 
 def permission(name: str) -> Field:
@@ -209,5 +254,32 @@ PERMISSIONS = Kind(
     read=read_permissions,
     write=write_permission,
     remove=remove_permission,
-    references=(Reference(("user",), "users"), Reference(("vhost",), "vhosts")),
+    references=user_and_vhost,
+)
+
+# --- topic permissions --------------------------------------------------------------------------------------
+
+
+def read_topic_permissions(snapshot: Snapshot) -> list[Object]:
+    return [dict(raw) for raw in snapshot.section("topic_permissions")]
+
+
+def write_topic_permission(action: Action, context: Context) -> list[Write]:
+    return [Definition("topic_permissions", dict(action.after or {}))]
+
+
+def remove_topic_permission(target: Object) -> Request:
+    place = path("topic-permissions", target["vhost"], target["user"], target["exchange"])
+    return Request("DELETE", place)
+
+
+TOPIC_PERMISSIONS = Kind(
+    name="topic_permissions",
+    noun="topic permission",
+    identity=(USER, VHOST, Field("exchange", required=True)),
+    fields=(permission("write"), permission("read")),
+    read=read_topic_permissions,
+    write=write_topic_permission,
+    remove=remove_topic_permission,
+    references=lambda values: [*user_and_vhost(values), *to_exchange(values, values["exchange"], "exchange")],
 )

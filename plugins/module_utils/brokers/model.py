@@ -36,12 +36,24 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Find:
+    """The last part of a request's path, where only the broker knows it: ``key`` of the row that matches at
+    ``path``.
+    """
+
+    path: str
+    key: str
+    matches: Callable[[Object], bool]
+
+
+@dataclass(frozen=True)
 class Request:
     """One HTTP request that changes one object."""
 
     method: str
     path: str
     body: Any = None
+    find: Find | None = None
 
 
 @dataclass(frozen=True)
@@ -55,14 +67,46 @@ class Definition:
 Write = Union[Request, Definition]
 
 
+@dataclass(frozen=True)
+class Context:
+    """What a write depends on beside the object: the broker's version and the user who logs in."""
+
+    version: Version = ()
+    acting_user: str = ""
+
+
 def unchanged(value: Any) -> Any:
     """The canonical form of a value that needs none."""
     return value
 
 
-def no_problems(values: Object) -> Iterable[tuple[str, str]]:
+Problems = Iterable["tuple[str, str]"]
+Lookup = Callable[[str, Identity], Union[Object, None]]
+
+
+def no_problems(values: Object) -> Problems:
     """The check of a kind whose fields can be judged one by one."""
     return ()
+
+
+def no_problems_there(values: Object, snapshot: Snapshot) -> Problems:
+    """The check of a kind that is the same on every broker."""
+    return ()
+
+
+def no_references(values: Object) -> list[Reference]:
+    """The references of a kind that stands by itself."""
+    return []
+
+
+def no_further_reads(desired: Desired, snapshot: Snapshot) -> list[str]:
+    """The further reads of a kind that is whole in the definitions."""
+    return []
+
+
+def as_declared(values: Object, lookup: Lookup) -> Object:
+    """A new object of a kind that takes nothing from others."""
+    return values
 
 
 @dataclass(frozen=True)
@@ -87,10 +131,12 @@ class Field:
     immutable: bool = False
     secret: bool = False
     why_changed: str = ""
+    shown: Callable[[Any], Any] = unchanged
     check: Callable[[Any], str | None] | None = None
     empty: bool = False
     since: Version = ()
     updates_since: Version = ()
+    values_since: Mapping[Any, Version] = field(default_factory=dict)
 
     def same(self, declared: Any, current: Object) -> bool:
         """Whether the broker's object already has what is declared for this field."""
@@ -102,14 +148,11 @@ class Field:
 
 @dataclass(frozen=True)
 class Reference:
-    """Fields of an object that name another object, which has to exist.
+    """The field of an object that names another one, which has to exist: its kind and its identity."""
 
-    ``fields`` are read from the object and, in this order, form the identity of an object of the kind
-    ``kind``.
-    """
-
-    fields: tuple[str, ...]
+    field: str
     kind: str
+    identity: Identity
 
 
 @dataclass(frozen=True)
@@ -127,6 +170,7 @@ class Action:
     declared: Object
     changed: tuple[str, ...]
     path: str
+    kept: tuple[Object, ...] = ()
 
     @property
     def target(self) -> Object:
@@ -141,12 +185,17 @@ class Action:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of object. ``name`` is the option, the key in results and, by habit, the list in the
-    definitions.
+    """A kind of object.
 
-    ``write`` may return a Definition (goes into the batch) or a Request (is sent by itself). ``complete``
-    adds to a declaration what follows from it; ``check`` yields what is wrong with fields taken together, as
-    pairs of a field and the rest of a sentence.
+    ``name`` is the option, the key in results and, by habit, the list in the definitions; ``noun`` is for
+    people. ``directives`` are keys of an item that say how to treat it and are nothing of the broker's.
+    ``read`` lists the broker's objects. ``write`` returns what makes the object as the action wants it:
+    Definitions go into the batch, Requests are sent by themselves. ``remove`` is None where the broker cannot
+    remove. ``references`` are the other objects that must exist. ``further_reads`` names the paths to read
+    beside the definitions. ``complete`` adds to a declaration what follows from it alone, ``derive`` to a new
+    object what follows from others. ``check`` yields what is wrong with the values taken together, as pairs
+    of a field and the rest of a sentence; ``check_on_broker`` what only the broker can tell. ``label_of``
+    names an object for people.
     """
 
     name: str
@@ -154,11 +203,17 @@ class Kind:
     identity: tuple[Field, ...]
     fields: tuple[Field, ...]
     read: Callable[[Snapshot], list[Object]]
-    write: Callable[[Action, Version], Write]
-    remove: Callable[[Object], Request]
-    references: tuple[Reference, ...] = ()
+    write: Callable[[Action, Context], list[Write]]
+    remove: Callable[[Object], Request] | None
+    directives: tuple[Field, ...] = ()
+    references: Callable[[Object], list[Reference]] = no_references
+    further_reads: Callable[[Desired, Snapshot], list[str]] = no_further_reads
     complete: Callable[[Object], Object] = unchanged
-    check: Callable[[Object], Iterable[tuple[str, str]]] = no_problems
+    derive: Callable[[Object, Lookup], Object] = as_declared
+    check: Callable[[Object], Problems] = no_problems
+    check_on_broker: Callable[[Object, Snapshot], Problems] = no_problems_there
+    label_of: Callable[[Object], str] | None = None
+    since: Version = ()
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -171,6 +226,8 @@ class Kind:
 
     def label(self, item: Mapping[str, Any]) -> str:
         """The object's name for people: ``orders``, or ``app on orders`` where two names make one."""
+        if self.label_of is not None:
+            return self.label_of(dict(item))
         return " on ".join(str(part) for part in self.identify(item))
 
 
@@ -184,6 +241,7 @@ class Item:
     values: Object
     path: str
     absent: bool = False
+    directives: Object = field(default_factory=dict)
 
     @property
     def identity(self) -> Identity:
@@ -195,11 +253,40 @@ Current = dict[str, dict[Identity, Object]]
 
 
 @dataclass(frozen=True)
+class QueueState:
+    """What a queue holds: it may be removed only when that is nothing."""
+
+    messages: int
+    consumers: int
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.messages or self.consumers)
+
+    def __str__(self) -> str:
+        return f"{self.messages} messages and {self.consumers} consumers"
+
+
+@dataclass(frozen=True)
+class Prune:
+    """What may be removed although nobody names it.
+
+    ``scopes`` maps a kind to regular expressions that fields of an object have to match whole; ``protected``
+    are expressions for names that stay; ``limit`` is the most removals of one run.
+    """
+
+    scopes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    protected: tuple[str, ...] = ()
+    limit: int = 10
+
+
+@dataclass(frozen=True)
 class Plan:
-    """What to do, in the order in which it is done, and why it may not be done at all."""
+    """What to do, in the order in which it is done; why it may not be done at all; what to know about it."""
 
     actions: tuple[Action, ...]
     refusals: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def parse_version(text: str) -> Version:

@@ -11,15 +11,16 @@ from .model import Field, Kind
 
 def kind_options() -> dict[str, Any]:
     """One option per kind, for AnsibleModule."""
-    return {kind.name: _list_of(kind, ()) for kind in KINDS}
+    return {kind.name: _list_of(kind, set()) for kind in KINDS}
 
 
-def _list_of(kind: Kind, inherited: tuple[str, ...]) -> dict[str, Any]:
-    suboptions = {
-        part.name: _option(part) for part in (*kind.identity, *kind.fields) if part.name not in inherited
-    }
+def _list_of(kind: Kind, given: set[str]) -> dict[str, Any]:
+    parts = (*kind.identity, *kind.fields, *kind.directives)
+    suboptions = {part.name: _option(part) for part in parts if part.name not in given}
     for form in short_forms_of(kind):
-        suboptions[form.option] = _list_of(BY_NAME[form.child], tuple(form.inherit))
+        suboptions[form.option] = (
+            {"type": "dict"} if form.mapping else _list_of(BY_NAME[form.child], form.given)
+        )
     suboptions["state"] = {"type": "str", "choices": list(STATES), "default": STATES[0]}
     return {"type": "list", "elements": "dict", "options": suboptions}
 

@@ -11,7 +11,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from . import document as documents
-from .model import Current, Desired, Identity, Item, Object, Version, show_version
+from . import obsolete, shadows
+from .checks import regex_problem
+from .kinds import BY_NAME
+from .model import (
+    Current,
+    Desired,
+    Field,
+    Identity,
+    Item,
+    Object,
+    Prune,
+    Reference,
+    Snapshot,
+    Version,
+    show_version,
+)
 
 # Tags that mean something to the broker: the management plugin's five. Source: RabbitMQ's guides "Management
 # plugin" (access and permissions) and "Access control" (impersonator, for validated user-id).
@@ -36,15 +51,58 @@ def refusals(
         *_duplicates(desired),
         *_unknown_tags(desired, extra_tags, prefix),
         *_references_to_absent(desired),
+        *shadows.refusals(desired, {}),
     ]
     return found + (list(_unknown_references(desired, {}, prefix)) if closed else [])
 
 
-def refusals_against(desired: Desired, current: Current, version: Version, prefix: str = "") -> list[str]:
-    """What is wrong with an expanded document on this broker: names it does not have, fields it does not
+def refusals_against(desired: Desired, current: Current, snapshot: Snapshot, prefix: str = "") -> list[str]:
+    """What is wrong with an expanded document on this broker: names it does not have, things it does not
     know.
     """
-    return [*_unknown_references(desired, current, prefix), *_version_refusals(desired, current, version)]
+    return [
+        *_unknown_references(desired, current, prefix),
+        *_version_refusals(desired, current, snapshot.version),
+        *_broker_refusals(desired, snapshot),
+        *(text for fatal, text in obsolete.found(desired, snapshot.version) if fatal),
+        *shadows.refusals(desired, current),
+    ]
+
+
+def warnings(desired: Desired, version: Version) -> list[str]:
+    """What this broker takes and ignores."""
+    return [text for fatal, text in obsolete.found(desired, version) if not fatal]
+
+
+def prune_refusals(prune: Prune, prefix: str = "") -> list[str]:
+    """What is wrong with the scopes of pruning."""
+    found = []
+    for name, scope in prune.scopes.items():
+        kind = BY_NAME.get(name)
+        if kind is None or kind.remove is None:
+            known = ", ".join(kind.name for kind in BY_NAME.values() if kind.remove is not None)
+            found.append(f"{prefix}prune.{name}: there is no such kind of object to prune; known are {known}")
+            continue
+        if not isinstance(scope, Mapping):
+            found.append(
+                f"{prefix}prune.{name}: is not a dictionary; write the scope, {{}} for all of the kind"
+            )
+            continue
+        for key, pattern in scope.items():
+            problem = (
+                f"there is no such field in the name of a {kind.noun}; known are {', '.join(kind.key)}"
+                if key not in kind.key
+                else regex_problem(pattern)
+                if isinstance(pattern, str)
+                else "is not a text; write a regular expression in quotes"
+            )
+            if problem:
+                found.append(f"{prefix}prune.{name}.{key}: {problem}")
+    for index, pattern in enumerate(prune.protected):
+        problem = regex_problem(pattern)
+        if problem:
+            found.append(f"{prefix}prune_protected[{index}]: {problem}")
+    return found
 
 
 def _items(desired: Desired) -> Iterator[Item]:
@@ -75,61 +133,80 @@ def _unknown_tags(desired: Desired, extra_tags: Sequence[str], prefix: str) -> I
                 )
 
 
-def _references(desired: Desired) -> Iterator[tuple[Item, str, Identity, str]]:
+def _references(desired: Desired) -> Iterator[tuple[Item, Reference]]:
     for item in _items(desired):
-        if item.absent:
-            continue
-        for reference in item.kind.references:
-            named = tuple(item.values.get(name) for name in reference.fields)
-            yield item, reference.kind, named, reference.fields[-1]
+        if not item.absent:
+            for reference in item.kind.references(item.values):
+                yield item, reference
 
 
 def _references_to_absent(desired: Desired) -> Iterator[str]:
     absent = {(item.kind.name, item.identity): item for item in _items(desired) if item.absent}
-    for item, kind, named, field in _references(desired):
-        other = absent.get((kind, named))
+    for item, reference in _references(desired):
+        other = absent.get((reference.kind, reference.identity))
         if other is not None:
             yield (
-                f"{item.path}.{field}: {named[-1]!r} shall be absent according to {other.path}; "
-                "remove one of the two"
+                f"{item.path}.{reference.field}: {reference.identity[-1]!r} shall be absent according to "
+                f"{other.path}; remove one of the two"
             )
 
 
 def _unknown_references(desired: Desired, current: Current, prefix: str) -> Iterator[str]:
     declared = {(item.kind.name, item.identity) for item in _items(desired)}
-    for item, kind, named, field in _references(desired):
-        if (kind, named) not in declared and named not in current.get(kind, {}):
-            on_broker = " nor on the broker" if current else ""
-            yield (
-                f"{item.path}.{field}: {named[-1]!r} is {'neither' if current else 'not'} declared in "
-                f"{prefix}{kind}{on_broker}; add it there or correct the name"
-            )
+    for item, reference in _references(desired):
+        known = (reference.kind, reference.identity) in declared
+        if known or reference.identity in current.get(reference.kind, {}):
+            continue
+        where = f"{prefix}{reference.kind}"
+        place = f"neither declared in {where} nor on the broker" if current else f"not declared in {where}"
+        yield (
+            f"{item.path}.{reference.field}: {reference.identity[-1]!r} is {place}; "
+            "add it there or correct the name"
+        )
 
 
 def _version_refusals(desired: Desired, current: Current, version: Version) -> Iterator[str]:
     for item in _items(desired):
-        if item.absent:
+        if item.absent or not version:
+            continue
+        if version < item.kind.since:
+            yield _too_old(item.path, version, item.kind.since, "item")
             continue
         existing = current.get(item.kind.name, {}).get(item.identity)
         for part in item.kind.fields:
-            if part.name not in item.values or not version:
-                continue
-            if version < part.since:
-                yield (
-                    f"{item.path}.{part.name}: RabbitMQ {show_version(version)} does not know it, "
-                    f"{show_version(part.since)} is the first that does; upgrade the broker or remove the key"
-                )
-            elif (
-                existing is not None
-                and version < part.updates_since
-                and not part.same(item.values[part.name], existing)
-            ):
-                yield (
-                    f"{item.path}.{part.name}: RabbitMQ {show_version(version)} cannot change it on a "
-                    f"{item.kind.noun} "
-                    f"that exists, {show_version(part.updates_since)} is the first that can; "
-                    "upgrade the broker, or remove the key to keep what the broker has"
-                )
+            if part.name in item.values:
+                yield from _field_version_refusals(item, part, existing, version)
+
+
+def _field_version_refusals(
+    item: Item, part: Field, existing: Object | None, version: Version
+) -> Iterator[str]:
+    value, path = item.values[part.name], f"{item.path}.{part.name}"
+    if version < part.since:
+        yield _too_old(path, version, part.since, "key")
+    elif isinstance(value, str) and version < part.values_since.get(value, ()):
+        yield _too_old(f"{path}: {value!r}", version, part.values_since[value], "value")
+    elif existing is not None and version < part.updates_since and not part.same(value, existing):
+        yield (
+            f"{path}: RabbitMQ {show_version(version)} cannot change it on a {item.kind.noun} "
+            f"that exists, {show_version(part.updates_since)} is the first that can; "
+            "upgrade the broker, or remove the key to keep what the broker has"
+        )
+
+
+def _too_old(path: str, version: Version, since: Version, what: str) -> str:
+    return (
+        f"{path}: RabbitMQ {show_version(version)} does not know it, {show_version(since)} is the first "
+        "that does; "
+        f"upgrade the broker or remove the {what}"
+    )
+
+
+def _broker_refusals(desired: Desired, snapshot: Snapshot) -> Iterator[str]:
+    for item in _items(desired):
+        if not item.absent:
+            for name, problem in item.kind.check_on_broker(item.values, snapshot):
+                yield f"{item.path}.{name}: {problem}"
 
 
 def _label(item: Item) -> str:

@@ -1,0 +1,69 @@
+"""The broker's definitions as they were before a run: stamped, gzipped, for their owner's eyes only."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SUFFIX = ".json.gz"
+
+
+class BackupFailed(Exception):
+    """The backup could not be written, so nothing else was; the text is a sentence with a remedy."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of backups, of which the newest ``count`` of the broker ``name`` stay."""
+
+    folder: str
+    count: int
+    name: str
+
+    def keep(self, definitions: Mapping[str, Any], version: str) -> str:
+        """Writes one backup and removes what is too old.
+
+        :returns: the path of the file.
+        :raises BackupFailed: when the folder cannot be written.
+        """
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        path = Path(self.folder) / f"{self._prefix}{stamp}-{version}{SUFFIX}"
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._write(path, json.dumps(definitions, ensure_ascii=False).encode())
+            for old in self._all()[: -max(self.count, 1)]:
+                old.unlink()
+        except OSError as error:
+            raise BackupFailed(
+                f"backup_dir: {path} cannot be written ({error.strerror or error}); nothing was changed on the "
+                "broker. Name a folder that the login of this host can write, or leave backup_dir empty"
+            ) from None
+        return str(path)
+
+    def _write(self, path: Path, content: bytes) -> None:
+        """The file appears whole or not at all, and nobody else can read it at any moment."""
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as raw:
+            raw.write(gzip.compress(content, mtime=0))
+            raw.flush()
+            os.fsync(raw.fileno())
+        draft.replace(path)
+
+    def _all(self) -> list[Path]:
+        return sorted(path for path in Path(self.folder).iterdir() if self._is_one(path.name))
+
+    def _is_one(self, name: str) -> bool:
+        return name.startswith(self._prefix) and name.endswith(SUFFIX)
+
+    @property
+    def _prefix(self) -> str:
+        """Several brokers may share a folder; a character that a file name should not have becomes a hyphen."""
+        return "definitions-" + re.sub(r"[^A-Za-z0-9.]+", "-", self.name).strip("-") + "-"

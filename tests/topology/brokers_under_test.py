@@ -1,0 +1,142 @@
+"""Real brokers of an inventory: reached over SSH, so that a management listener on loopback will do."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from brokers import api, converge, diff
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+INVENTORY_VARIABLE = "TOPOLOGY_INVENTORY"
+
+
+def inventory() -> Path:
+    """The inventory to test; its variables say how to log in."""
+    path = os.environ.get(INVENTORY_VARIABLE)
+    if not path:
+        raise SystemExit(
+            f"{INVENTORY_VARIABLE} is not set; name an inventory whose group rabbitmq runs brokers"
+        )
+    return Path(path)
+
+
+def host_variables() -> dict[str, dict[str, Any]]:
+    """What Ansible knows of each host of the group rabbitmq."""
+    command = [BIN / "ansible-inventory", "-i", inventory(), "--list"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    listed = json.loads(done.stdout)
+    return {name: listed["_meta"]["hostvars"].get(name, {}) for name in listed["rabbitmq"]["hosts"]}
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@dataclass
+class Result:
+    """One converge: what it did or would do."""
+
+    plan: list[tuple[str, str, str, tuple[str, ...]]]
+    before: str
+    after: str
+    warnings: list[str]
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.plan)
+
+
+@dataclass
+class Broker:
+    """A broker on a host of the inventory."""
+
+    name: str
+    variables: dict[str, Any]
+    port: int = field(default_factory=free_port)
+    tunnel: subprocess.Popen[bytes] | None = None
+
+    @property
+    def user(self) -> str:
+        return str(self.variables.get("rabbitmq_admin_user", "admin"))
+
+    @property
+    def password(self) -> str:
+        return str(self.variables["rabbitmq_admin_password"])
+
+    def open(self) -> None:
+        """Forwards a local port to the broker's management listener."""
+        remote = self.variables.get("rabbitmq_management_port", 15672)
+        state = ROOT / ".testbed"
+        options = [f"UserKnownHostsFile={state / 'known_hosts'}", "StrictHostKeyChecking=yes", "BatchMode=yes",
+                   "ExitOnForwardFailure=yes", "IdentitiesOnly=yes"]  # fmt: skip
+        command = [
+            "ssh",
+            "-N",
+            "-i",
+            str(state / "id_ed25519"),
+            "-L",
+            f"127.0.0.1:{self.port}:127.0.0.1:{remote}",
+        ]
+        for option in options:
+            command += ["-o", option]
+        target = f"{self.variables.get('ansible_user', 'ops')}@{self.variables['ansible_host']}"
+        self.tunnel = subprocess.Popen([*command, target], stdin=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while socket.socket().connect_ex(("127.0.0.1", self.port)):
+            assert self.tunnel.poll() is None, f"no tunnel to {self.name}"
+            assert time.monotonic() < deadline, f"no tunnel to {self.name} within 20 s"
+            time.sleep(0.1)
+
+    def close(self) -> None:
+        if self.tunnel is not None:
+            self.tunnel.terminate()
+            self.tunnel.wait(timeout=10)
+
+    def client(self, **access: Any) -> api.Client:
+        settings = {"url": f"http://127.0.0.1:{self.port}", "username": self.user, "password": self.password}
+        return api.Client(api.Access(**{**settings, **access}))
+
+    def converge(self, check: bool = False, **document: Any) -> Result:
+        """Brings the broker to a document."""
+        with closing(self.client()) as client:
+            outcome = converge.converge(client, converge.Wanted(document), check)
+        plan = [(action.verb, action.kind.name, action.label, action.changed) for action in outcome.actions]
+        return Result(plan, **diff.render(outcome.actions), warnings=outcome.warnings)
+
+    def get(self, path: str) -> Any:
+        with closing(self.client()) as client:
+            return client.get(path)
+
+    def clean(self) -> None:
+        """Removes what tests make: everything whose name starts with ``bk``."""
+        held = self.get("/api/definitions")
+        document: dict[str, list[dict[str, Any]]] = {"vhosts": [], "users": [], "global_parameters": []}
+        for kind, items in document.items():
+            for item in held[kind]:
+                if item["name"].startswith("bk"):
+                    force = {"force": True} if kind == "vhosts" else {}
+                    items.append({"name": item["name"], "state": "absent", **force})
+        unprotected = [
+            {"name": item["name"], "protected_from_deletion": False} for item in document["vhosts"]
+        ]
+        if self.version >= (4, 1):
+            self.converge(vhosts=unprotected)
+        self.converge(**document)
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        from brokers.model import parse_version
+
+        return parse_version(self.get("/api/overview")["rabbitmq_version"])
