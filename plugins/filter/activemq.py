@@ -9,7 +9,7 @@ from typing import Any
 # The library ships to targets as ansible.module_utils.brokers; on the controller it is beside this file.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "module_utils"))
 
-from brokers import activemq_access, activemq_host, activemq_settings
+from brokers import activemq_access, activemq_host, activemq_settings, activemq_versions
 
 
 def systemd_word(text: str) -> str:
@@ -25,11 +25,14 @@ class FilterModule:
         """Return name -> function for each filter."""
         return {
             "activemq_connectors": activemq_settings.connectors,
+            "activemq_archive_refusals": activemq_settings.archive_refusals,
             "activemq_groups": activemq_access.groups,
             "activemq_host_refusals": activemq_host.host_refusals,
             "activemq_install_refusals": activemq_host.install_refusals,
+            "activemq_java_refusal": activemq_versions.java_refusal,
             "activemq_refusals": activemq_settings.refusals,
             "activemq_restart_reasons": activemq_host.restart_reasons,
+            "activemq_security_verdict": activemq_versions.security_verdict,
             "activemq_uri": activemq_settings.connector_uri,
             "java_property": activemq_access.property_text,
             "systemd_word": systemd_word,

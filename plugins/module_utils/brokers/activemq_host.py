@@ -46,20 +46,24 @@ def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
             "broker is installed by root"
         ]
     found = _port_refusals(settings, host)
-    installed = upstream(host["packages"].get("activemq", ""))
-    wanted = settings["activemq_version"]
-    if (
-        settings["activemq_installation"] == "package"
-        and installed
-        and wanted
-        and not starts_with(installed, wanted)
-    ):
-        found.append(
-            f"activemq_version: {name} has ActiveMQ {installed} and {wanted} is wanted; an upgrade is not "
-            "done in passing. "
-            f"Set activemq_version to {installed}, or upgrade the broker first"
-        )
-    return found
+    return found + _version_refusals(settings, host)
+
+
+def _version_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
+    """Return a sentence when the instance runs another version: going to one is a verb of its own."""
+    name, wanted = host["hostname"], settings["activemq_version"]
+    archive = settings["activemq_installation"] == "archive"
+    marks = [path.rsplit("/version-", 1)[1] for path in host["files"] if "/version-" in path]
+    package = upstream(host["packages"].get("activemq", ""))
+    has = package if marks in (["package"], []) else marks[0]
+    changed = marks and marks != [wanted if archive else "package"]
+    if not changed and (archive or not has or not wanted or starts_with(has, wanted)):
+        return []
+    return [
+        f"activemq_version: {name} has ActiveMQ {has} ({'package' if has == package else 'archive'}) and "
+        f"{wanted or 'the package'} is wanted; an upgrade is not done in passing. "
+        "Run playbooks/activemq_upgrade.yml, which keeps a copy of the store, or set the version that is there"
+    ]
 
 
 def install_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:

@@ -221,6 +221,58 @@ def _name_refusals(settings: Settings) -> list[str]:
     return found
 
 
+def _archive_setting_refusals(settings: Settings) -> list[str]:
+    """Return what is wrong with where the broker comes from."""
+    found = []
+    version, source = settings["activemq_version"], settings["activemq_archive_source"]
+    if settings["activemq_installation"] == "package":
+        return [
+            f"{name}: is not used with activemq_installation 'package'; set that to archive, or drop the "
+            "variable"
+            for name in ("activemq_archive_url", "activemq_archive_file", "activemq_archive_checksum")
+            if settings[name]
+        ]
+    if not re.match(r"\d+\.\d+\.\d+\Z", version):
+        found.append(
+            f"activemq_version: '{version}' does not name one archive; write all three numbers, 6.3.2"
+        )
+    for name in ("url", "file"):
+        given = settings[f"activemq_archive_{name}"]
+        if source == name and not given:
+            found.append(f"activemq_archive_{name}: is empty; activemq_archive_source '{name}' needs it")
+        if source != name and given:
+            found.append(
+                f"activemq_archive_{name}: is not used with activemq_archive_source '{source}'; set that "
+                f"to {name}, "
+                "or drop the variable"
+            )
+    checksum = settings["activemq_archive_checksum"]
+    if checksum and not re.match(r"(sha512:[0-9a-f]{128}|sha256:[0-9a-f]{64})\Z", checksum):
+        found.append(
+            "activemq_archive_checksum: is not a checksum; write sha512: and the 128 hexadecimal digits in "
+            "the file "
+            ".sha512 beside the archive on Apache's download site"
+        )
+    return found
+
+
+def archive_refusals(settings: Settings, known: dict[str, str]) -> list[str]:
+    """Return why an archive could not be trusted; `known` has the checksums that the role brings, by version."""
+    version = settings["activemq_version"]
+    if (
+        settings["activemq_installation"] == "package"
+        or settings["activemq_archive_checksum"]
+        or version in known
+    ):
+        return []
+    return [
+        f"activemq_archive_checksum: is empty, and no checksum of ActiveMQ {version} is known here (known "
+        "are "
+        f"{', '.join(known)}); write sha512: and what the file .sha512 beside the archive on Apache's "
+        "download site says"
+    ]
+
+
 def _policy_refusals(settings: Settings) -> list[str]:
     found = []
     for index, policy in enumerate(settings["activemq_destination_policies"]):
@@ -255,5 +307,10 @@ def refusals(settings: Settings) -> list[str]:
 
     The values have the types that the role's argument specs say (see `arguments`).
     """
-    found = _name_refusals(settings) + account_refusals(settings) + authorization_refusals(settings)
+    found = (
+        _name_refusals(settings)
+        + _archive_setting_refusals(settings)
+        + account_refusals(settings)
+        + authorization_refusals(settings)
+    )
     return found + _connector_refusals(settings) + _limit_refusals(settings) + _policy_refusals(settings)
