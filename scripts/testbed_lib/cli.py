@@ -152,11 +152,13 @@ def _up(options: argparse.Namespace, progress: Progress) -> None:
     keys.prepare()
     network.ensure(podman)
     suites = sorted({host.suite for host in wanted}, key=SUITES.index)
-    images.ensure(podman, progress, [*map(images.host_recipe, suites), images.cache_recipe()])
+    recipes = [*map(images.host_recipe, suites), images.cache_recipe()]
+    images.ensure(podman, progress, recipes)
     cache.ensure(podman, progress)
     if options.command == "reset":
         hosts.remove(podman, [host.name for host in wanted])
     hosts.up(podman, progress, wanted, known)
+    images.remove_superseded(podman, recipes)
 
 
 def _down(options: argparse.Namespace, progress: Progress) -> None:

@@ -80,7 +80,7 @@ def cache_recipe() -> Recipe:
 
 
 def ensure(podman: Podman, progress: Progress, recipes: Iterable[Recipe]) -> None:
-    """Build the images that are missing, two at a time, and drop what earlier recipes of theirs left."""
+    """Build the images that are missing, two at a time."""
     missing = [recipe for recipe in recipes if podman.attempt("image", "exists", recipe.tag).returncode != 0]
     if not missing:
         return
@@ -93,12 +93,12 @@ def ensure(podman: Podman, progress: Progress, recipes: Iterable[Recipe]) -> Non
         list(pool.map(lambda recipe: _build(podman, progress, recipe, running), missing))
 
 
-def remove_superseded(podman: Podman, recipe: Recipe) -> None:
-    """Remove images of the same name and another recipe, unless a host still uses them."""
-    repository = recipe.tag.rpartition(":")[0]
-    for image in podman.json("images", "--format=json", f"--filter=reference={repository}"):
+def remove_superseded(podman: Podman, recipes: Iterable[Recipe]) -> None:
+    """Remove images of the same names and other recipes, unless a host still uses them."""
+    current = {recipe.tag.rpartition(":")[0]: recipe.tag for recipe in recipes}
+    for image in podman.json("images", "--format=json", f"--filter=label={LABEL}=1") or []:
         for name in image.get("Names") or []:
-            if name != recipe.tag:
+            if current.get(name.rpartition(":")[0], name) != name:
                 podman.attempt("rmi", name)
 
 
@@ -110,7 +110,6 @@ def _build(podman: Podman, progress: Progress, recipe: Recipe, running: list[str
         _bootstrap(podman, recipe)
     finally:
         running.remove(recipe.name)
-    remove_superseded(podman, recipe)
     progress.say(f"image {recipe.name} is built ({progress.elapsed() - start:.0f} s)")
 
 
