@@ -9,7 +9,7 @@ from typing import Any
 # The library ships to targets as ansible.module_utils.brokers; on the controller it is found beside this file.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "module_utils"))
 
-from brokers import erlang, passwords, rabbitmq_host, rabbitmq_settings, versions
+from brokers import administrator, erlang, rabbitmq_host, rabbitmq_settings, versions
 
 
 class FilterModule:
@@ -21,11 +21,11 @@ class FilterModule:
             "erlang_config": erlang.config_file,
             "erlang_term": erlang.term,
             "erlang_verdict": versions.erlang_verdict,
+            "rabbitmq_administrator": administrator.definitions,
             "rabbitmq_classic": rabbitmq_settings.classic,
             "rabbitmq_content_option": rabbitmq_settings.content_option,
             "rabbitmq_host_refusals": rabbitmq_host.host_refusals,
             "rabbitmq_install_refusals": rabbitmq_host.install_refusals,
-            "rabbitmq_password_hash": passwords.make_hash,
             "rabbitmq_refusals": rabbitmq_settings.refusals,
             "rabbitmq_restart_reasons": rabbitmq_host.restart_reasons,
             "upstream_version": versions.upstream,

@@ -46,7 +46,7 @@ options:
   validator:
     description:
       - Text of a program that judges the candidate. It gets the directory that holds the whole set, each file at its own
-        path below it, then O(validator_arguments); anything but exit code 0 refuses the set, and what it printed
+        path below it, then O(validator_arguments). Anything but exit code 0 refuses the set; what it printed
         is the message.
       - Also runs in check mode, where it changes nothing.
     type: str

@@ -11,10 +11,11 @@ FILES = {
     "/etc/rabbitmq/rabbitmq.conf": ("root", "rabbitmq", 0o640),
     "/etc/rabbitmq/enabled_plugins": ("root", "root", 0o644),
     "/etc/rabbitmq/rabbitmq-env.conf": ("root", "rabbitmq", 0o640),
+    "/var/lib/rabbitmq/administrator.json": ("rabbitmq", "rabbitmq", 0o400),
     "/var/lib/rabbitmq/.erlang.cookie": ("rabbitmq", "rabbitmq", 0o400),
     "/etc/systemd/system/rabbitmq-server.service.d/brokerkit.conf": ("root", "root", 0o644),
 }
-HEADED = [path for path in FILES if not path.endswith(("cookie", "enabled_plugins"))]
+HEADED = [path for path in FILES if not path.endswith((".cookie", ".json", "enabled_plugins"))]
 
 
 def ctl(host: Any, *words: str) -> Any:
@@ -68,8 +69,7 @@ def test_the_plugins_are_the_list_and_what_it_needs(host: Any) -> None:
 
 
 def test_nothing_of_the_first_boot_is_left(host: Any) -> None:
-    assert not host.file("/var/lib/rabbitmq/first-boot.json").exists
-    assert not host.file("/run/systemd/system/rabbitmq-server.service.d/first-boot.conf").exists
+    assert not host.file("/run/systemd/system/rabbitmq-server.service.d/administrator.conf").exists
 
 
 def test_no_restart_is_owed(host: Any) -> None:

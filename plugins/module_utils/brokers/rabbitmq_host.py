@@ -152,7 +152,7 @@ def restart_reasons(pending: dict[str, list[str]]) -> list[str]:
     """
     reasons = []
     for path, keys in sorted(pending.items()):
-        if path.endswith("/enabled_plugins"):
+        if path.endswith(("/enabled_plugins", "/administrator.json")):
             continue
         offline = [key for key in keys if not _ONLINE.match(key)]
         if not keys or not path.endswith("/rabbitmq.conf"):
