@@ -118,6 +118,25 @@ def test_no_variable_is_dead(role):
     assert sorted(dead) == []
 
 
+@each_role
+def test_every_internal_variable_that_is_read_is_set_somewhere(role):
+    """Ansible notices a name that nobody defines only when it gets there, on somebody's host."""
+    folder = ROOT / "roles" / role
+    text = "\n".join(
+        path.read_text()
+        for name in ("tasks", "templates", "vars", "handlers")
+        for path in (folder / name).rglob("*")
+        if path.is_file()
+    )
+    used = set(re.findall(rf"\b__{role}_[a-z0-9_]+", text))
+    others = tuple(f"__{other}_" for other in ROLES if other != role and other.startswith(role))
+    is_set = set(re.findall(rf"(?:^|[\s{{])(__{role}_[a-z0-9_]+):|register: (__{role}_[a-z0-9_]+)", text))
+    defined = {name for pair in is_set for name in pair} | set(
+        re.findall(rf"loop_var: (__{role}_[a-z0-9_]+)", text)
+    )
+    assert sorted(name for name in used - defined if not name.startswith(others or ("\0",))) == []
+
+
 def test_every_entry_point_that_is_called_has_an_argument_spec():
     """Ansible validates `tasks_from: X` against the spec named X, and nothing where there is none."""
     missing = []
