@@ -129,8 +129,8 @@ def _login(context: Context, user: str | None, word: str | None) -> str:
 def _answer(context: Context, user: str | None, word: str | None) -> str | None:
     """Return what the broker says to a login, None when it lets the user in.
 
-    It closes the connection right behind its ERROR frame, and now and then the frame does not make it (seen with 5.17.2).
-    A lost connection is no refusal, so it is asked again.
+    It closes the connection right behind its ERROR frame, and now and then the frame does not make it (seen with
+    5.17.2). A lost connection is no refusal, so it is asked again.
     """
     for _ in range(_TRIES - 1):
         try:
