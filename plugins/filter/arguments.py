@@ -31,6 +31,7 @@ class FilterModule:
         """Return name -> function for each filter."""
         return {
             "apt_repository_refusals": apt_repository.refusals,
+            "apt_repository_words": apt_repository.words,
             "argument_refusals": argument_refusals,
             "typed_arguments": lambda values, options: arguments.typed(options, values),
         }

@@ -49,3 +49,17 @@ def test_what_is_right_is_let_through():
 def test_a_wrong_one_is_named_with_its_remedy(changes, name, remedy):
     (sentence,) = refusals(**changes)
     assert sentence.startswith(f"{name}: ") and remedy in sentence
+
+
+def test_a_source_becomes_the_words_of_the_script_that_reads_it():
+    source = {"name": "erlang", "prefix": "erlang_", "package": "erlang-base", "version": "27"}
+    place = {
+        "uri": "http://a/b",
+        "suite": "trixie",
+        "components": ["main", "extra"],
+        "key": "",
+        "pinned": "erlang*",
+    }
+    words = ["erlang", "erlang_", "erlang-base", "27", "http://a/b", "trixie", "main extra"]
+    assert apt_repository.words({**source, **place}) == words
+    assert apt_repository.words({**source, **place, "suite": "./"})[-2:] == ["./", ""]

@@ -74,3 +74,13 @@ def refusals(settings: Mapping[str, Any], prefix: str, key: str | None) -> list[
     if source != "distribution":
         found += _key_refusals(f"{prefix}repository_key", settings[f"{prefix}repository_key"], key)
     return found
+
+
+def words(source: Mapping[str, Any]) -> list[str]:
+    """Return the arguments with which roles/apt_repository/files/read_repositories.sh takes a source.
+
+    A suite that ends in a slash is a flat repository, which has no components.
+    """
+    components = "" if source["suite"].endswith("/") else " ".join(source["components"])
+    names = ("name", "prefix", "package", "version", "uri", "suite")
+    return [*(str(source[name]) for name in names), components]
