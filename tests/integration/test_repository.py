@@ -1,0 +1,243 @@
+"""Packages from an apt repository of the operator's own: a test host serves one, another host consumes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import hosts
+import pytest
+
+PORT = 8000
+# Older than the distribution's revision: apt takes it only because the repository is preferred.
+LOCAL_REVISION = "3.10.8-0local1"
+
+# The whole set of packages that the broker needs, signed with a key made there. rabbitmq-server gets a
+# revision of its own, so that the installed package says where it came from.
+BUILD = f"""
+set -e
+export DEBIAN_FRONTEND=noninteractive
+apt-get -qq update
+apt-get -qq install --no-install-recommends apt-utils gpg gpg-agent >/dev/null
+umask 022
+pool=/srv/debian/pool
+mkdir -p $pool /srv/keys
+cd $pool
+apt-get -qq download $(apt-get --simulate --no-install-recommends install rabbitmq-server |
+    awk '/^Inst/ {{ print $2 }}')
+dpkg-deb -R rabbitmq-server_*.deb /tmp/server
+rm rabbitmq-server_*.deb
+sed -i 's/^Version: .*/Version: {LOCAL_REVISION}/' /tmp/server/DEBIAN/control
+dpkg-deb -Zgzip -z1 --build /tmp/server $pool >/dev/null
+export GNUPGHOME=/srv/gnupg
+install -d -m 0700 $GNUPGHOME
+for owner in right wrong; do
+    gpg --batch --quiet --passphrase '' --quick-generate-key "$owner@repository.test" ed25519 sign never
+    gpg --armor --export "$owner@repository.test" > /srv/keys/$owner.asc
+done
+"""
+
+# A dummy of the broker and of an Erlang that no RabbitMQ of that version runs on.
+DUMMIES = """
+set -e
+umask 022
+pool=/srv/{name}/pool
+mkdir -p $pool
+dummy() {{
+    mkdir -p /tmp/{name}/$1/DEBIAN
+    cat > /tmp/{name}/$1/DEBIAN/control <<END
+Package: $1
+Version: $2
+Architecture: all
+Maintainer: a test <root@localhost>
+Depends: $3
+Description: dummy
+END
+    dpkg-deb -Zgzip --build /tmp/{name}/$1 $pool >/dev/null
+}}
+dummy erlang-base '{erlang}' adduser
+dummy rabbitmq-server 3.10.8-99 erlang-base
+"""
+
+SIGN = """
+set -e
+umask 022
+cd /srv/{name}
+mkdir -p dists/bookworm/main/binary-$(dpkg --print-architecture)
+apt-ftparchive packages pool > dists/bookworm/main/binary-$(dpkg --print-architecture)/Packages
+apt-ftparchive -o APT::FTPArchive::Release::Suite=bookworm -o APT::FTPArchive::Release::Components=main \
+    -o APT::FTPArchive::Release::Architectures=$(dpkg --print-architecture) \
+    release dists/bookworm > /tmp/Release
+GNUPGHOME=/srv/gnupg gpg --batch --yes --local-user right@repository.test --clearsign \
+    --output dists/bookworm/InRelease /tmp/Release
+"""
+
+LIST_APT = "ls -A /etc/apt/sources.list.d /etc/apt/preferences.d /etc/apt/keyrings"
+
+UNIT = f"""[Service]
+ExecStart=/usr/bin/python3 -m http.server --directory /srv {PORT}
+"""
+
+
+@dataclass(frozen=True)
+class Repository:
+    """The repositories of the serving host, and the keys as files on the controller."""
+
+    address: str
+    keys: Path
+
+    def uri(self, name: str = "debian") -> str:
+        return f"http://{self.address}:{PORT}/{name}"
+
+    def settings(self, prefix: str, **changes: object) -> hosts.Settings:
+        """The variables that name the repository, those that begin with `prefix`."""
+        values = {
+            "package_source": "custom",
+            "repository_uri": self.uri(),
+            "repository_key": self.key("right"),
+        }
+        return {f"{prefix}{name}": value for name, value in {**values, **changes}.items()}
+
+    def key(self, owner: str) -> str:
+        return str(self.keys / f"{owner}.asc")
+
+
+@pytest.fixture(scope="module")
+def machines(fresh: Callable[..., list[hosts.Host]]) -> list[hosts.Host]:
+    return fresh("it-repo", "it-client")
+
+
+@pytest.fixture(scope="module")
+def client(machines: list[hosts.Host]) -> hosts.Host:
+    """The host that shall become a broker."""
+    return machines[1]
+
+
+@pytest.fixture(scope="module")
+def repository(machines: list[hosts.Host], controller: hosts.Controller) -> Repository:
+    """Signed repositories, served over http on the hosts' private network."""
+    server = machines[0]
+    server.run(BUILD, timeout=300)
+    for name, erlang in (("future", "1:99.0-1"), ("past", "1:21.0-1")):
+        server.run(DUMMIES.format(name=name, erlang=erlang))
+    for name in ("debian", "future", "past"):
+        server.run(SIGN.format(name=name))
+    server.write("/etc/systemd/system/repository.service", UNIT)
+    server.run("systemctl daemon-reload && systemctl start repository")
+    for owner in ("right", "wrong"):
+        (controller.directory / f"{owner}.asc").write_text(server.run(f"cat /srv/keys/{owner}.asc"))
+    found = Repository(server.address, controller.directory)
+    hosts.wait_for("the repository's server", lambda: hosts.listens(server.address, PORT))
+    return found
+
+
+REFUSALS = {
+    "a key that did not sign it": (
+        "rabbitmq_",
+        lambda found: {"repository_key": found.key("wrong")},
+        ("rabbitmq_repository_key: does not verify the signature", "give the file with the key"),
+    ),
+    "a version that it does not hold": (
+        "rabbitmq_",
+        lambda found: {"version": "9.9"},
+        ("rabbitmq_version: ", "does not hold rabbitmq-server 9.9", LOCAL_REVISION),
+    ),
+    "a version that only looks like the beginning": (
+        "rabbitmq_",
+        lambda found: {"version": "3.1"},
+        ("rabbitmq_version: ", "does not hold rabbitmq-server 3.1,"),
+    ),
+    "an Erlang that it does not hold": (
+        "erlang_",
+        lambda found: {"version": "99"},
+        ("erlang_version: ", "does not hold erlang-base 99"),
+    ),
+    "a port where nothing listens": (
+        "rabbitmq_",
+        lambda found: {"repository_uri": f"http://{found.address}:9/debian"},
+        ("rabbitmq_repository_uri: apt cannot read", "open the way to it"),
+    ),
+    "a suite that it does not have": (
+        "rabbitmq_",
+        lambda found: {"repository_suite": "potato"},
+        ("rabbitmq_repository_uri: there is no signed repository at", "rabbitmq_repository_suite"),
+    ),
+    "a component that it does not have": (
+        "rabbitmq_",
+        lambda found: {"repository_components": ["contrib"]},
+        ("rabbitmq_repository_components: ", "correct them"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_repository_that_cannot_serve_is_refused_before_anything_changes(
+    case, client, controller, repository
+):
+    prefix, changes, words = REFUSALS[case]
+    before = client.snapshot()
+    values = hosts.settings(**repository.settings(prefix, **changes(repository)))
+    controller.converge([client], values).refused(*words)
+    assert client.snapshot() == before
+
+
+@pytest.mark.parametrize(("name", "version"), [("future", "99.0"), ("past", "21.0")])
+def test_an_erlang_that_the_broker_does_not_run_on_is_refused_before_anything_is_installed(
+    name, version, client, controller, repository
+):
+    before = client.snapshot()
+    both = {
+        **repository.settings("rabbitmq_", repository_uri=repository.uri(name)),
+        **repository.settings("erlang_", repository_uri=repository.uri(name)),
+    }
+    run = controller.converge([client], hosts.settings(**both))
+    run.refused("erlang_version: RabbitMQ 3.10.8 runs on Erlang/OTP 23.2 to 25.x and would get " + version)
+    assert client.snapshot() == before
+
+
+def test_check_mode_reads_the_repository_and_changes_nothing(client, controller, repository):
+    before = client.snapshot()
+    both = {**repository.settings("rabbitmq_", version="3.10"), **repository.settings("erlang_")}
+    run = controller.converge([client], hosts.settings(**both), "--check", "--diff").succeeded()
+    assert "/etc/apt/sources.list.d/brokerkit-rabbitmq.sources" in run.output
+    assert client.snapshot() == before
+
+
+@pytest.fixture(scope="module")
+def secrets() -> hosts.Settings:
+    """Settings of one and the same node."""
+    return hosts.settings()
+
+
+def test_the_packages_come_from_the_repository(client, controller, repository, secrets):
+    values = {**secrets, **repository.settings("rabbitmq_"), **repository.settings("erlang_")}
+    controller.converge([client], values).succeeded()
+    assert f"*** {LOCAL_REVISION} 990" in client.run("apt-cache policy rabbitmq-server")
+    erlang = client.run("apt-cache policy erlang-base")
+    assert f"{repository.uri()} bookworm/main" in erlang and " 990\n" in erlang
+    assert client.evaluate("1 + 1.") == "2"
+    assert "W:" not in client.run("apt-get update 2>&1"), "apt has something to say about the sources"
+    again = controller.converge([client], values).succeeded()
+    assert again.counts(client.name)["changed"] == 0
+
+
+def test_a_version_is_pinned_and_one_that_is_not_there_is_refused(client, controller, repository, secrets):
+    both = {
+        **repository.settings("rabbitmq_", version="3.10"),
+        **repository.settings("erlang_", version="24"),
+    }
+    refused = controller.converge([client], {**secrets, **both})
+    refused.refused("erlang_version: ", "does not hold erlang-base 24")
+    controller.converge([client], {**secrets, **both, "erlang_version": "25"}).succeeded()
+    for package in ("rabbitmq-server", "erlang-base"):
+        policy = client.run(f"apt-cache policy {package}").split("Version table:")[1]
+        priorities = re.findall(r"^ (?:\*\*\*|   ) \S+ (-?\d+)$", policy, re.MULTILINE)
+        assert priorities and set(priorities) == {"990"}, policy
+
+
+def test_without_the_repository_its_files_are_gone(client, controller, secrets):
+    assert client.run(LIST_APT).count("brokerkit") == 4
+    controller.converge([client], secrets).succeeded()
+    assert client.run(LIST_APT).count("brokerkit") == 0
