@@ -72,7 +72,15 @@ WRONG = [
     ({"config": {"mqtt": {"port": 1}}}, "rabbitmq_config.mqtt: dict is not a value", "string"),
     ({"config": {"a": [1]}}, "rabbitmq_config.a: list is not a value", "string"),
     ({"config": {"a": None}}, "rabbitmq_config.a: null is not a value", "string"),
-    ({"config": {"a": "1\nloopback_users = none"}}, "rabbitmq_config.a: a value", "rabbitmq_advanced_config"),
+    (
+        {"config": {"a": "1\nloopback_users = none"}},
+        "rabbitmq_config.a: the value",
+        "rabbitmq_advanced_config",
+    ),
+    ({"config": {"a": "pass#word"}}, "rabbitmq_config.a: the value holds", "rabbitmq_advanced_config"),
+    ({"config": {"a": " x"}}, "rabbitmq_config.a: the value holds", "rabbitmq_advanced_config"),
+    ({"config": {"a": "größe"}}, "rabbitmq_config.a: the value holds", "rabbitmq_advanced_config"),
+    ({"loopback_users": ["me@example.org"]}, "rabbitmq_loopback_users: 'me@example.org'", "classic"),
     (
         {"config_format": "classic", "config": {"a": 1}},
         "rabbitmq_config: holds keys",

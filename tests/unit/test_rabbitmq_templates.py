@@ -19,6 +19,7 @@ UNIT = "/etc/systemd/system/rabbitmq-server.service.d/brokerkit.conf"
 EPMD_SOCKET = "/etc/systemd/system/epmd.socket.d/brokerkit.conf"
 EPMD_SERVICE = "/etc/systemd/system/epmd.service.d/brokerkit.conf"
 COOKIE_FILE = "/var/lib/rabbitmq/.erlang.cookie"
+ADMINISTRATOR = "/var/lib/rabbitmq/administrator.json"
 MANAGED = "Managed by Brokerkit (role rabbitmq); changes made here are overwritten."
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - written into a configuration, not bound to
 BARE_HOST = {
@@ -50,7 +51,7 @@ def lines(path, **settings):
 
 def test_the_files_of_a_node_by_default():
     present = {path for path, entry in files().items() if entry.get("content") or entry.get("secret_content")}
-    assert present == {CONF, PLUGINS, ENVIRONMENT, UNIT, COOKIE_FILE}
+    assert present == {CONF, PLUGINS, ENVIRONMENT, UNIT, COOKIE_FILE, ADMINISTRATOR}
 
 
 def test_what_is_absent_is_named_so_that_an_old_one_goes():
@@ -95,6 +96,7 @@ def test_the_configuration_by_default():
         ),
         ({"loopback_users": []}, "loopback_users = none", "loopback_users.guest = true"),
         ({"loopback_users": ["a", "b"]}, "loopback_users.b = true", "loopback_users.guest = true"),
+        ({"loopback_users": ["a.b"]}, r"loopback_users.a\.b = true", "loopback_users.guest = true"),
         (
             {"memory_high_watermark": "2GB"},
             "vm_memory_high_watermark.absolute = 2GB",
@@ -257,19 +259,31 @@ def test_a_file_that_holds_a_secret_is_never_shown(settings, path):
     assert "content" not in entry
 
 
-# --- the first boot -----------------------------------------------------------------------------------------
+# --- the administrator --------------------------------------------------------------------------------------
 
 
-def test_the_first_definitions_hold_the_administrator_and_no_password():
-    chosen = role(admin_user="boss", admin_password="Kq7w2Zr9")
-    definitions = chosen.variable("__rabbitmq_first_definitions")
+def test_the_administrators_definitions_hold_no_password():
+    entry = files(admin_user="boss", admin_password="Kq7w2Zr9")[ADMINISTRATOR]
+    assert (entry["owner"], entry["group"], entry["mode"]) == ("rabbitmq", "rabbitmq", "0400")
+    assert "Kq7w2Zr9" not in entry["secret_content"]
+    definitions = json.loads(entry["secret_content"])
     (user,) = definitions["users"]
     assert (user["name"], user["tags"]) == ("boss", "administrator")
     assert passwords.matches("Kq7w2Zr9", user["password_hash"], "sha256")
-    assert "Kq7w2Zr9" not in json.dumps(definitions)
     assert definitions["permissions"] == [
         {"user": "boss", "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
     ]
+
+
+def test_the_administrators_definitions_change_with_the_password_alone():
+    """Another text in every run would be a change in every run; one salt for all would tell equal passwords."""
+
+    def text(**settings):
+        return content(ADMINISTRATOR, **settings)
+
+    assert text() == text()
+    assert text() != text(admin_password="another-Kq7w2")
+    assert text() != text(erlang_cookie=COOKIE[::-1])
 
 
 # --- what a running node takes ------------------------------------------------------------------------------
