@@ -21,7 +21,8 @@ main([Stage]) ->
     halt(case Said of [] -> 0; _ -> 1 end).
 
 plugins_dir() ->
-    Homes = filelib:wildcard("/usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins"),
+    %% Packages that were only unpacked stand below RABBITMQ_ROOT.
+    Homes = filelib:wildcard(os:getenv("RABBITMQ_ROOT", "") ++ "/usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins"),
     case lists:sort(Homes) of
         [] -> io:format("RabbitMQ's own files are not under /usr/lib/rabbitmq; install the package again~n"), halt(1);
         Found -> lists:last(Found)
