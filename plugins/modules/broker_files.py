@@ -21,7 +21,9 @@ options:
     type: str
     required: true
   state:
-    description: V(present) installs O(files); V(committed) and V(rolled_back) end a change.
+    description:
+      - V(present) installs O(files); V(committed) and V(rolled_back) end a change.
+      - With V(committed), O(files) are those that were there for the start alone and go with it.
     type: str
     choices: [present, committed, rolled_back]
     default: present
@@ -45,8 +47,8 @@ options:
     default: true
   validator:
     description:
-      - Text of a program that judges the candidate. It gets the directory that holds the whole set, each file at its own
-        path below it, then O(validator_arguments). Anything but exit code 0 refuses the set; what it printed
+      - Text of a program that judges the candidate. It gets the directory that holds the whole set, each file at its
+        own path below it, then O(validator_arguments). Anything but exit code 0 refuses the set; what it printed
         is the message.
       - Also runs in check mode, where it changes nothing.
     type: str
@@ -143,9 +145,17 @@ def _end(module: AnsibleModule, files: FileSet) -> dict:
     if module.check_mode:
         return {"changed": bool(files.pending()), "changed_files": [], "pending": files.pending()}
     if module.params["state"] == "committed":
-        # Bookkeeping of this module, not a change of the host: a second run must stay quiet.
+        # Before the commit: a run that is killed in between still owes the service its start.
+        changes = compare([_wanted(item) for item in module.params["files"]])
+        files.swap(changes, keep=False)
+        # The commit itself is bookkeeping, not a change of the host: a second run must stay quiet.
         files.commit()
-        return {"changed": False, "changed_files": [], "pending": {}}
+        return {
+            "changed": bool(changes),
+            "changed_files": [change.file.path for change in changes],
+            "diff": [_diff(change) for change in changes],
+            "pending": {},
+        }
     restored = files.roll_back()
     return {"changed": bool(restored), "changed_files": restored, "pending": {}}
 

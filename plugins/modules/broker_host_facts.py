@@ -36,6 +36,10 @@ options:
     type: list
     elements: str
     default: []
+  refresh:
+    description: Fetch apt's package lists before O(simulate), not in check mode. They are a cache, not the host's state.
+    type: bool
+    default: false
 attributes:
   check_mode: {support: full, description: It only reads.}
   diff_mode: {support: none, description: It only reads.}
@@ -95,6 +99,7 @@ def main() -> None:
             "files": {"type": "list", "elements": "path", "default": []},
             "unit": {"type": "str"},
             "simulate": dict(names),
+            "refresh": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -117,7 +122,10 @@ def main() -> None:
         if wanted["unit"]:
             result["unit"] = hostfacts.unit(wanted["unit"])
         if wanted["simulate"]:
+            unreachable = hostfacts.refresh() if wanted["refresh"] and not module.check_mode else None
             result["plan"] = hostfacts.simulate(wanted["simulate"])
+            if unreachable and result["plan"]["error"]:
+                result["plan"]["error"] += f"; the package lists could not be fetched: {unreachable}"
     except FileNotFoundError as error:
         module.fail_json(
             msg=f"'{error.filename}' is missing: brokers are put on Debian-family hosts that run systemd; "

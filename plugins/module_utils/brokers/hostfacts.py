@@ -12,6 +12,7 @@ import re
 import socket
 import struct
 import subprocess
+import time
 from typing import Any
 
 HOSTS_MARK = "Brokerkit: names of broker nodes"  # in /etc/hosts, around the names that a role pinned
@@ -101,6 +102,18 @@ def packages(names: list[str]) -> dict[str, str]:
 def parse_plan(text: str) -> dict[str, str]:
     """Return package -> version from the `Inst` lines of `apt-get --simulate`."""
     return {match["name"]: match["to"] for match in _INST.finditer(text)}
+
+
+def refresh(patience: float = 120) -> str | None:
+    """Fetch apt's package lists; return why that failed, or None. Waits `patience` seconds for another apt to end."""
+    until = time.monotonic() + patience
+    while True:
+        done = _run(["apt-get", "--quiet", "--quiet", "update"])
+        if done.returncode == 0:
+            return None
+        if "Could not get lock" not in done.stderr or time.monotonic() > until:
+            return "; ".join(line[3:] for line in done.stderr.splitlines() if line.startswith("E: "))
+        time.sleep(1)  # apt waits for dpkg's lock, and not for that of the lists
 
 
 def simulate(specs: list[str]) -> dict[str, Any]:
