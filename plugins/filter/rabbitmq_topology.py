@@ -1,32 +1,16 @@
-"""Filters of the role rabbitmq_topology: the cross-checks of a declared document, on the controller, without
-a broker.
-"""
+"""Filter of the role rabbitmq_topology: the cross-checks of a declared document, on the controller, without a broker."""
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-PACKAGE = "ansible.module_utils.brokers"
+# The library ships to targets as ansible.module_utils.brokers; the controller finds it beside this file.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "module_utils"))
 
-
-def _library(name: str) -> ModuleType:
-    """A module of the library that also ships to the hosts; on the controller no import path leads to it."""
-    if PACKAGE not in sys.modules:
-        folder = Path(__file__).resolve().parent.parent / "module_utils" / "brokers"
-        spec = importlib.util.spec_from_file_location(
-            PACKAGE, folder / "__init__.py", submodule_search_locations=[str(folder)]
-        )
-        if spec is None or spec.loader is None:
-            raise ImportError(f"{folder} does not hold the library brokers; restore the checkout")
-        package = importlib.util.module_from_spec(spec)
-        sys.modules[PACKAGE] = package
-        spec.loader.exec_module(package)
-    return importlib.import_module(f"{PACKAGE}.{name}")
+from brokers import model, validate
 
 
 def rabbitmq_topology_refusals(
@@ -37,15 +21,23 @@ def rabbitmq_topology_refusals(
     prune: Mapping[str, Any] | None = None,
     protected: Sequence[str] = (),
 ) -> list[str]:
-    """What is wrong with a declared document: sentences with their remedies, none when all is well."""
-    validate, model = _library("validate"), _library("model")
-    refusals: list[str] = validate.refusals(document, prefix, extra_tags, closed)
-    refusals += validate.prune_refusals(model.Prune(prune or {}, tuple(protected)), prefix)
-    return refusals
+    """Return what is wrong with a declared document: sentences with their remedies, none when all is well."""
+    found = validate.refusals(plain(document), prefix, plain(extra_tags), closed)
+    return found + validate.prune_refusals(model.Prune(plain(prune or {}), tuple(plain(protected))), prefix)
+
+
+def plain(value: Any) -> Any:
+    """Return the value out of Ansible's containers, which template a value anew each time it is looked at."""
+    if isinstance(value, Mapping):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    return value
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """What Ansible looks for in this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return name -> function for each filter."""
         return {"rabbitmq_topology_refusals": rabbitmq_topology_refusals}

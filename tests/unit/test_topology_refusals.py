@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from brokers import passwords, validate
 from brokers.document import expand
-from brokers.kinds import read_current
+from brokers.kinds import KINDS, read_current
 from brokers.model import Snapshot
 from brokers.plan import plan
 
@@ -107,6 +107,180 @@ WRONG = [
         "shall be absent",
     ),
 ]
+
+
+Q = {"vhost": "v", "name": "q"}
+B = {"vhost": "v", "source": "e", "destination": "q"}
+P = {"vhost": "v", "name": "p", "pattern": "a", "definition": {"max-length": 1}}
+S = {"component": "shovel", "vhost": "v", "name": "s", "value": {}}
+F = {"component": "federation-upstream-set", "vhost": "v", "name": "s"}
+T = {"user": "u", "vhost": "v", "exchange": "amq.topic"}
+GONE = {"state": "absent"}
+
+WRONG += [
+    ({"vhosts": [{"name": "v", "tracing": "yes"}]}, "vhosts[0].tracing:", "true or false"),
+    (
+        {"vhosts": [{"name": "v", "protected_from_deletion": 1}]},
+        "vhosts[0].protected_from_deletion:",
+        "true or false",
+    ),
+    ({"vhosts": [{"name": "v", "limits": ["max-queues"]}]}, "vhosts[0].limits:", "dictionary"),
+    ({"vhosts": [{"name": "v", "limits": {"max_queues": 1}}]}, "vhosts[0].limits.max_queues:", "not one of"),
+    (
+        {"vhosts": [{"name": "v", "limits": {"max-queues": "1"}}]},
+        "vhosts[0].limits.max-queues:",
+        "whole number",
+    ),
+    (
+        {"vhosts": [{"name": "v", "limits": {"max-queues": True}}]},
+        "vhosts[0].limits.max-queues:",
+        "whole number",
+    ),
+    ({"vhosts": [{"name": "v", **GONE, "limits": {"max-queues": 1}}]}, "vhosts[0].limits:", "absent"),
+    ({"vhost_limits": [{"vhost": "v", "name": "max-queues"}]}, "vhost_limits[0].value:", "missing"),
+    (
+        {
+            "vhosts": [{"name": "v", "limits": {"max-queues": 1}}],
+            "vhost_limits": [{"vhost": "v", "name": "max-queues", "value": 2}],
+        },
+        "vhost_limits[0]:",
+        "already declared at rabbitmq_topology_vhosts[0].limits.max-queues",
+    ),
+    ({"users": [{"name": "u", "limits": {"max-queues": 1}}]}, "users[0].limits.max-queues:", "not one of"),
+    ({"users": [{"name": "u", "limits": 5}]}, "users[0].limits:", "dictionary"),
+    (
+        {"user_limits": [{"user": "u", "name": "max-channels", "value": 1.5}]},
+        "user_limits[0].value:",
+        "whole number",
+    ),
+    ({"topic_permissions": [{**T, "write": "("}]}, "topic_permissions[0].write:", "expression"),
+    ({"topic_permissions": [{**T, "configure": "a"}]}, "topic_permissions[0].configure:", "no such key"),
+    (
+        {"users": [{"name": "u", "topic_permissions": [{"vhost": "v"}]}]},
+        "users[0].topic_permissions[0].exchange:",
+        "missing",
+    ),
+    ({"policies": [{**P, "pattern": "("}]}, "policies[0].pattern:", "expression"),
+    ({"policies": [{**P, "definition": []}]}, "policies[0].definition:", "dictionary"),
+    ({"policies": [{"vhost": "v", "name": "p", "pattern": "a"}]}, "policies[0].definition:", "missing"),
+    ({"policies": [{"vhost": "v", "name": "p", "definition": {}}]}, "policies[0].pattern:", "missing"),
+    ({"policies": [{**P, "priority": "1"}]}, "policies[0].priority:", "whole number"),
+    ({"policies": [{**P, "apply_to": "queue"}]}, "policies[0].apply_to:", "not one of"),
+    ({"policies": [{**P, "apply-to": "queues"}]}, "policies[0].apply-to:", "no such key"),
+    ({"policies": [P, {**P, "name": "r"}]}, "policies[1].priority:", "random"),
+    ({"operator_policies": [{**P, "apply_to": "exchanges"}]}, "operator_policies[0].apply_to:", "not one of"),
+    ({"operator_policies": [{**P, "name": ""}]}, "operator_policies[0].name:", "empty"),
+    ({"parameters": [{"component": "shovel", "vhost": "v", "name": "s"}]}, "parameters[0].value:", "missing"),
+    (
+        {"parameters": [{**S, "component": "operator_policy"}]},
+        "parameters[0].component:",
+        "operator_policies",
+    ),
+    ({"parameters": [{**S, "component": "vhost-limits"}]}, "parameters[0].component:", "vhost_limits"),
+    (
+        {
+            "parameters": [
+                {**S, "component": "federation-upstream", **GONE},
+                {**F, "value": [{"upstream": "s"}]},
+            ]
+        },
+        "parameters[1].value[0].upstream:",
+        "shall be absent",
+    ),
+    ({"global_parameters": [{"name": "g"}]}, "global_parameters[0].value:", "missing"),
+    ({"exchanges": [{"vhost": "v", "name": "amq.mine"}]}, "exchanges[0].name:", "amq."),
+    ({"exchanges": [{"vhost": "v", "name": ""}]}, "exchanges[0].name:", "empty"),
+    (
+        {"exchanges": [{"vhost": "v", "name": "e", "durable": "true"}]},
+        "exchanges[0].durable:",
+        "true or false",
+    ),
+    (
+        {"exchanges": [{"vhost": "v", "name": "e", "arguments": ["a"]}]},
+        "exchanges[0].arguments:",
+        "dictionary",
+    ),
+    (
+        {"exchanges": [{"vhost": "v", "name": "e", "arguments": {"a": None}}]},
+        "exchanges[0].arguments:",
+        "without a value",
+    ),
+    (
+        {
+            "exchanges": [
+                {"vhost": "v", "name": "gone", **GONE},
+                {"vhost": "v", "name": "e", "arguments": {"alternate-exchange": "gone"}},
+            ]
+        },
+        "exchanges[1].arguments.alternate-exchange:",
+        "shall be absent",
+    ),
+    ({"queues": [{**Q, "name": "amq.gen-1"}]}, "queues[0].name:", "amq."),
+    ({"queues": [{**Q, "name": LONG}]}, "queues[0].name:", "256 bytes"),
+    ({"queues": [{**Q, "type": 1}]}, "queues[0].type:", "quotes"),
+    ({"queues": [{**Q, "type": "quorum", "durable": False}]}, "queues[0].durable:", "always durable"),
+    (
+        {"queues": [{**Q, "type": "quorum", "arguments": {"x-queue-type": "classic"}}]},
+        "queues[0].type:",
+        "one of the two",
+    ),
+    ({"queues": [{**Q, "arguments": {"x-own": [1, None]}}]}, "queues[0].arguments:", "without a value"),
+    ({"queues": [{**Q, "arguments": {1: "a"}}]}, "queues[0].arguments:", "quotes"),
+    ({"queues": [{**Q, "arguments": "x-max-length=1"}]}, "queues[0].arguments:", "dictionary"),
+    ({"queues": [{**Q, "auto_delete": "no"}]}, "queues[0].auto_delete:", "true or false"),
+    ({"queues": [{**Q, "exclusive": True}]}, "queues[0].exclusive:", "no such key"),
+    ({"queues": [{**Q, "replace": "always"}]}, "queues[0].replace:", "not one of"),
+    ({"queues": [{**Q, "force": "yes"}]}, "queues[0].force:", "true or false"),
+    ({"queues": [{**Q, "bindings": [{}]}]}, "queues[0].bindings[0].source:", "missing"),
+    ({"queues": [{**Q, "bindings": [{"source": ""}]}]}, "queues[0].bindings[0].source:", "default exchange"),
+    (
+        {"queues": [{**Q, "bindings": [{"source": "e", "destination": "q"}]}]},
+        "queues[0].bindings[0].destination:",
+        "no such key",
+    ),
+    ({"queues": [{**Q, **GONE, "bindings": [{"source": "e"}]}]}, "queues[0].bindings:", "absent"),
+    ({"bindings": [{**B, "destination_type": "topic"}]}, "bindings[0].destination_type:", "not one of"),
+    ({"bindings": [{**B, "routing_key": 5}]}, "bindings[0].routing_key:", "quotes"),
+    ({"bindings": [{**B, "routing_key": LONG}]}, "bindings[0].routing_key:", "256 bytes"),
+    ({"bindings": [{**B, "arguments": {"x-match": None}}]}, "bindings[0].arguments:", "without a value"),
+    ({"bindings": [B, {**B, "routing_key": "", "arguments": {}}]}, "bindings[1]:", "already declared"),
+    ({"bindings": [B], "queues": [{**Q, **GONE}]}, "bindings[0].destination:", "shall be absent"),
+    (
+        {"bindings": [B], "exchanges": [{"vhost": "v", "name": "e", **GONE}]},
+        "bindings[0].source:",
+        "shall be absent",
+    ),
+    ({"feature_flags": [{"name": "a", "enabled": True}]}, "feature_flags[0].enabled:", "no such key"),
+]
+
+# What is wrong whatever the kind: made for each of them, so that a new kind is tested with the rest.
+EXAMPLES = {
+    "vhosts": {"name": "v"}, "vhost_limits": {"vhost": "v", "name": "max-queues", "value": 1}, "users": {"name": "u"},
+    "user_limits": {"user": "u", "name": "max-channels", "value": 1}, "permissions": {"user": "u", "vhost": "v"},
+    "topic_permissions": T, "policies": P, "operator_policies": P, "parameters": S,
+    "global_parameters": {"name": "g", "value": 1}, "exchanges": {"vhost": "v", "name": "e"}, "queues": Q,
+    "bindings": B, "feature_flags": {"name": "f"},
+}  # fmt: skip
+for kind in KINDS:
+    item = EXAMPLES[kind.name]
+    WRONG += [
+        ({kind.name: item}, f"{kind.name}:", "list"),
+        ({kind.name: [item, "text"]}, f"{kind.name}[1]:", "dictionary"),
+        ({kind.name: [{**item, "nmae": "x"}]}, f"{kind.name}[0].nmae:", "no such key"),
+        ({kind.name: [{**item, "state": "gone"}]}, f"{kind.name}[0].state:", "absent"),
+        ({kind.name: [item, item]}, f"{kind.name}[1]:", "already declared"),
+    ]
+    for part in kind.identity:
+        if part.required:
+            others = {key: value for key, value in item.items() if key != part.name}
+            WRONG += [
+                ({kind.name: [others]}, f"{kind.name}[0].{part.name}:", "missing"),
+                ({kind.name: [{**others, part.name: 7}]}, f"{kind.name}[0].{part.name}:", "quotes"),
+            ]
+
+
+def test_there_are_enough_of_them():
+    assert len(WRONG) >= 200 and set(EXAMPLES) == {kind.name for kind in KINDS}
 
 
 @pytest.mark.parametrize(

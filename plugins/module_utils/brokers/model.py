@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Callable, Union
 
 Object = dict[str, Any]
@@ -243,8 +244,9 @@ class Item:
     absent: bool = False
     directives: Object = field(default_factory=dict)
 
-    @property
+    @cached_property
     def identity(self) -> Identity:
+        """What tells the object from others of its kind; asked for many times, so it is kept."""
         return self.kind.identify(self.values)
 
 

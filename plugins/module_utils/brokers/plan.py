@@ -53,6 +53,8 @@ def plan(
 
 def queues_at_stake(desired: Desired, current: Current, prune: Prune = NO_PRUNE) -> list[Identity]:
     """The queues that a plan would remove or replace: what they hold has to be known before."""
+    if not prune.scopes and not any(item.absent or item.directives for items in desired.values() for item in items):
+        return []
     actions = [*_wanted(desired, current), *_surplus(desired, current, prune, "")]
     return sorted({identity for action in actions for identity in guards.queues_lost(action, current)})
 
