@@ -37,7 +37,7 @@ options:
     elements: str
     default: []
   refresh:
-    description: Fetch apt's package lists before O(simulate), not in check mode. They are a cache, not the host's state.
+    description: Fetch the package lists before O(simulate), not in check mode. They are a cache, not the host's state.
     type: bool
     default: false
 attributes:

@@ -113,7 +113,7 @@ def _list_inventory(inventory: str) -> Mapping[str, Any]:
     local = PROJECT / ".venv/bin/ansible-inventory"
     program = str(local) if local.exists() else shutil.which("ansible-inventory")
     if program is None:
-        raise TestbedError("ansible-inventory is missing: run `make venv` first.", UNAVAILABLE)
+        raise TestbedError("ansible-inventory is missing: run `make setup` first.", UNAVAILABLE)
     command = [program, "-i", inventory, "--list"]
     run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False)
     if run.returncode != 0:
