@@ -11,7 +11,7 @@ os.environ["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")  # read when ansible is
 
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import filter_loader, init_plugin_loader
-from ansible.template import Templar
+from ansible.template import Templar, trust_as_template
 
 init_plugin_loader()
 filter_loader.add_directory(str(ROOT / "plugins/filter"))
@@ -43,3 +43,8 @@ class Role:
         """Return the entries of a list of files for the module broker_files, by path."""
         entries = [self._templar.template(entry) for entry in self._variables[name]]
         return {entry["path"]: entry for entry in entries}
+
+    def text(self, template: str) -> str:
+        """Return a rendered template of the role, or of the project's own folder of templates."""
+        wanted = trust_as_template("{{ lookup('ansible.builtin.template', '" + template + "') }}")
+        return str(self._templar.template(wanted))

@@ -1,0 +1,107 @@
+"""The endpoints file as the template renders it from an inventory, and as the prober reads it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from probes import endpoints
+from role_files import ROLES, defaults
+from templating import Role
+
+LOGIN = {"endpoint_user": "smoke", "endpoint_password": 'p"w\\€', "endpoint_vhost": "brokerkit-smoke"}
+
+
+def rabbit(**variables):
+    return {"inventory_hostname": "rabbit1", "ansible_host": "10.0.0.5", **LOGIN, **variables}
+
+
+def activemq(**variables):
+    return {"inventory_hostname": "activemq1", "ansible_host": "10.0.0.6", **LOGIN, **variables}
+
+
+def render(**groups):
+    """The document for an inventory with these groups of hosts."""
+    hosts = {host["inventory_hostname"]: host for group in groups.values() for host in group}
+    role = Role(
+        "rabbitmq",
+        role_defaults={name: defaults(name) for name in ROLES},
+        groups={name: [host["inventory_hostname"] for host in group] for name, group in groups.items()},
+        hostvars=hosts,
+    )
+    return role.text("endpoints.json.j2")
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Read a rendered document with the prober's own reader."""
+
+    def reader(text):
+        path = tmp_path / "endpoints.json"
+        path.write_text(text)
+        path.chmod(0o600)
+        return endpoints.load(path)
+
+    return reader
+
+
+def places(broker):
+    return {protocol: str(endpoint) for protocol, endpoint in broker.endpoints.items()}
+
+
+def test_a_host_with_nothing_but_a_login_has_the_roles_defaults(read):
+    (broker,) = read(render(rabbitmq=[rabbit()]))
+    assert (broker.name, broker.kind, broker.host) == ("rabbit1", "rabbitmq", "10.0.0.5")
+    assert (broker.user, broker.password, broker.vhost) == ("smoke", 'p"w\\€', "brokerkit-smoke")
+    assert broker.denied_vhost is None
+    assert places(broker) == {"amqp": "10.0.0.5:5672", "stomp": "10.0.0.5:61613"}
+
+
+def test_a_management_listener_on_loopback_is_declared_and_not_probed(read):
+    (broker,) = read(render(rabbitmq=[rabbit()]))
+    assert ("http", 15672, "127.0.0.1") in {
+        (item.protocol, item.port, item.address) for item in broker.listeners
+    }
+    assert "management" not in broker.endpoints
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "", "10.0.0.5"])  # noqa: S104
+def test_a_management_listener_that_is_open_is_probed(read, address):
+    host = rabbit(rabbitmq_management_address=address, rabbitmq_management_port="8080")
+    (broker,) = read(render(rabbitmq=[host]))
+    assert places(broker)["management"] == "10.0.0.5:8080"
+
+
+def test_what_no_plugin_serves_is_neither_probed_nor_declared(read):
+    (broker,) = read(render(rabbitmq=[rabbit(rabbitmq_plugins=[])]))
+    assert places(broker) == {"amqp": "10.0.0.5:5672"}
+    assert [item.protocol for item in broker.listeners] == ["amqp"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "host"),
+    [
+        ({"endpoint_host": "broker.example.org"}, "broker.example.org"),
+        ({}, "10.0.0.5"),
+    ],
+)
+def test_clients_may_know_a_host_by_another_name_than_ansible(read, variables, host):
+    (broker,) = read(render(rabbitmq=[rabbit(**variables)]))
+    assert broker.host == host
+
+
+def test_every_host_of_the_inventory_is_there_in_a_stable_order(read):
+    hosts = [rabbit(inventory_hostname=name) for name in ("rabbit3", "rabbit1", "rabbit2")]
+    text = render(rabbitmq=hosts, activemq=[activemq()])
+    assert [broker.name for broker in read(text)] == ["rabbit1", "rabbit2", "rabbit3", "activemq1"]
+    assert text == render(rabbitmq=hosts[::-1], activemq=[activemq()])
+
+
+def test_an_activemq_broker_is_probed_over_stomp(read):
+    (broker,) = read(render(activemq=[activemq(endpoint_denied_destination="shop.orders")]))
+    assert broker.kind == "activemq"
+    assert places(broker) == {"stomp": "10.0.0.6:61613"}
+
+
+def test_an_inventory_without_brokers_leaves_a_document_that_says_so():
+    assert json.loads(render())["brokers"] == []
