@@ -158,7 +158,9 @@ def listeners(context: Context) -> str:
             host = context.broker.host
         context.deadline.step = f"listening to {host}:{port}"
         said = (
-            _mqtt(context, host, port) if listener.protocol == "mqtt" else _classified(listener, host, port)
+            mqtt_login(context, host, port)
+            if listener.protocol == "mqtt"
+            else _classified(listener, host, port)
         )
         if said is not None:
             raise Failed(
@@ -179,7 +181,7 @@ def _classified(listener: Listener, host: str, port: int) -> str | None:
     return None if speaks is _SPEAKS[listener.protocol] else str(speaks)
 
 
-def _mqtt(context: Context, host: str, port: int) -> str | None:
+def mqtt_login(context: Context, host: str, port: int) -> str | None:
     """Log in over MQTT 3.1.1 and return None, or what came back instead of the broker's consent."""
 
     def text(value: str) -> bytes:
@@ -194,13 +196,14 @@ def _mqtt(context: Context, host: str, port: int) -> str | None:
         if len(payload) < 128
         else bytes([len(payload) % 128 | 128, len(payload) // 128])
     )
-    with socket.create_connection((host, port), CONNECT_SECONDS) as peer:
-        peer.settimeout(context.deadline.left(CONNECT_SECONDS))
-        peer.sendall(b"\x10" + length + payload)
-        answer = peer.recv(4)
-        peer.sendall(b"\xe0\x00")
-    return (
-        None
-        if answer == b"\x20\x02\x00\x00"
-        else f"something else than MQTT, or refuses the login ({answer!r})"
-    )
+    try:
+        with socket.create_connection((host, port), CONNECT_SECONDS) as peer:
+            peer.settimeout(context.deadline.left(CONNECT_SECONDS))
+            peer.sendall(b"\x10" + length + payload)
+            answer = peer.recv(4)
+            peer.sendall(b"\xe0\x00")
+    except OSError as error:
+        return f"no MQTT: the connection to it ended with '{error}'"
+    if answer == b"\x20\x02\x00\x00":
+        return None
+    return f"something else than MQTT, or refuses the login ({answer!r})"

@@ -77,7 +77,9 @@ def run_one(
 ) -> Result:
     """Run one probe on one broker and return its result; nothing that it raises gets past here."""
     deadline = Deadline(settings.timeout)
-    context = Context(broker, deadline, f"brokerkit.smoke.{settings.run}.{probe.name}", settings)
+    # Brokers of a cluster or a network share their queues: each is probed with queues of its own.
+    prefix = f"brokerkit.smoke.{settings.run}.{broker.name}.{probe.name}"
+    context = Context(broker, deadline, prefix, settings)
 
     def result(status: Status, detail: str, finding: Finding | None = None, **marks: bool) -> Result:
         return Result(broker.name, probe, status, deadline.elapsed(), plain(detail), finding, **marks)

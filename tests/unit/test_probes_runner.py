@@ -47,7 +47,7 @@ def raises(error: Exception) -> Callable[[Context], str]:
 
 def test_a_pass_has_its_sentence_and_time() -> None:
     result = runner.run_one(BROKER, probe(lambda context: f"named {context.name('q')}"), SETTINGS)
-    assert (result.status, result.detail) == (Status.PASS, "named brokerkit.smoke.4711abcd.amqp.x.q")
+    assert (result.status, result.detail) == (Status.PASS, "named brokerkit.smoke.4711abcd.rabbit1.amqp.x.q")
     assert 0 <= result.seconds < 1 and result.finding is None
 
 
