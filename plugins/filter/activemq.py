@@ -33,6 +33,7 @@ class FilterModule:
             "activemq_refusals": activemq_settings.refusals,
             "activemq_restart_reasons": activemq_host.restart_reasons,
             "activemq_security_verdict": activemq_versions.security_verdict,
+            "activemq_static_uri": activemq_settings.static_uri,
             "activemq_uri": activemq_settings.connector_uri,
             "java_property": activemq_access.property_text,
             "systemd_word": systemd_word,

@@ -56,7 +56,7 @@ def key_refusals(where: str, item: Any, known: frozenset[str]) -> list[str]:
     ]
 
 
-def _password_refusals(where: str, user: str, password: Any) -> list[str]:
+def password_refusals(where: str, user: str, password: Any) -> list[str]:
     if not isinstance(password, str) or not password:
         return [
             f"{where}: is empty; set it in your vault, the broker is never left with an account without a "
@@ -83,7 +83,7 @@ def _user_name_refusals(where: str, name: Any) -> list[str]:
 def account_refusals(settings: Settings) -> list[str]:
     admin = settings["activemq_admin_user"]
     found = _user_name_refusals("activemq_admin_user", admin)
-    found += _password_refusals("activemq_admin_password", admin, settings["activemq_admin_password"])
+    found += password_refusals("activemq_admin_password", admin, settings["activemq_admin_password"])
     seen = {admin}
     for index, user in enumerate(settings["activemq_users"]):
         where = f"activemq_users[{index}]"
@@ -92,7 +92,7 @@ def account_refusals(settings: Settings) -> list[str]:
             found += wrong
             continue
         name = user.get("name")
-        found += _user_name_refusals(f"{where}.name", name) + _password_refusals(
+        found += _user_name_refusals(f"{where}.name", name) + password_refusals(
             f"{where}.password", str(name), user.get("password")
         )
         if name in seen:

@@ -10,7 +10,13 @@ import ipaddress
 import re
 from typing import Any
 
-from .activemq_access import Settings, account_refusals, authorization_refusals, key_refusals
+from .activemq_access import (
+    Settings,
+    account_refusals,
+    authorization_refusals,
+    key_refusals,
+    password_refusals,
+)
 
 # Scheme without TLS, usual port. Source: activemq.apache.org, "Configuring Transports".
 PROTOCOLS = {
@@ -21,12 +27,15 @@ PROTOCOLS = {
     "ws": ("ws", 61614),
 }
 TRANSPORTS = ("tcp", "nio")
-# Modules that Debian does not build: activemq-amqp and activemq-http (which holds ws).
-NOT_IN_PACKAGE = frozenset({"amqp", "ws"})
+# Modules that Debian does not build: activemq-amqp and activemq-http (which holds ws). It builds activemq-mqtt without the
+# library mqtt-client: 5.17.2 and 5.17.6 listen on its port and drop every client with a NoClassDefFoundError.
+NOT_IN_PACKAGE = frozenset({"amqp", "mqtt", "ws"})
 
 _CONNECTOR_KEYS = frozenset({"name", "protocol", "port", "address", "transport", "options"})
 _INSTANCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
 _BROKER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+_NETWORK_KEYS = frozenset({"name", "brokers", "user", "password", "duplex", "options"})
+_PLACE = re.compile(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}\Z")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9+._-]*\Z")
 # What org.apache.activemq.util.XBeanByteConverterUtil reads.
 _AMOUNT = re.compile(r"\d+ ?(k|kb|m|mb|g|gb)?\Z", re.IGNORECASE)
@@ -69,6 +78,12 @@ def connector_uri(connector: dict[str, Any]) -> str:
     host = f"[{connector['address']}]" if ":" in connector["address"] else connector["address"]
     options = "&".join(f"{key}={_text(value)}" for key, value in sorted(connector["options"].items()))
     return f"{connector['scheme']}://{host}:{connector['port']}" + (f"?{options}" if options else "")
+
+
+def static_uri(brokers: list[str]) -> str:
+    """Return the URI of a bridge that goes to the first of `brokers` (host:port) that answers, and back to it."""
+    places = ",".join(f"tcp://{broker}" for broker in brokers)
+    return f"static:({places})" if len(brokers) == 1 else f"masterslave:({places})"
 
 
 def _text(value: Any) -> str:
@@ -115,8 +130,8 @@ def _one_connector_refusals(settings: Settings, where: str, given: dict[str, Any
     found = []
     if protocol in NOT_IN_PACKAGE and settings["activemq_installation"] == "package":
         found.append(
-            f"{where}.protocol: Debian's package is built without {protocol}; set activemq_installation to "
-            "archive, or drop the connector"
+            f"{where}.protocol: {protocol} does not work with the distribution's package, which is built without "
+            "the libraries for it; set activemq_installation to archive, or drop the connector"
         )
     if given.get("transport", "tcp") not in TRANSPORTS or (
         protocol == "ws" and given.get("transport", "tcp") != "tcp"
@@ -200,7 +215,7 @@ def _name_refusals(settings: Settings) -> list[str]:
             f"activemq_version: '{settings['activemq_version']}' is not a version; write 5.17.6, its "
             "beginning 5.17, or '' for what the package source holds"
         )
-    for name in ("activemq_data_directory",):
+    for name in ("activemq_data_directory", "activemq_store_directory"):
         if settings[name] and (
             not settings[name].startswith("/") or re.search(r"[\s%$\\\"']", settings[name])
         ):
@@ -273,6 +288,44 @@ def archive_refusals(settings: Settings, known: dict[str, str]) -> list[str]:
     ]
 
 
+def _network_refusals(settings: Settings) -> list[str]:
+    found: list[str] = []
+    names: set[str] = set()
+    for index, other in enumerate(settings["activemq_network"]):
+        where = f"activemq_network[{index}]"
+        wrong = key_refusals(where, other, _NETWORK_KEYS)
+        if wrong:
+            found += wrong
+            continue
+        if not _NAME.match(str(other.get("name", ""))) or other["name"] in names:
+            found.append(
+                f"{where}.name: '{other.get('name')}' is not a name of its own; give one that begins with a letter"
+            )
+        names.add(str(other.get("name")))
+        brokers = other.get("brokers")
+        if not isinstance(brokers, list) or not brokers:
+            found.append(f"{where}.brokers: is not a list of brokers; write [host:61616]")
+        else:
+            found += [
+                f"{where}.brokers: '{place}' is not host:port; name an OpenWire connector, such as "
+                "mq2.example.org:61616"
+                for place in brokers
+                if not _PLACE.match(str(place))
+            ]
+        if not isinstance(other.get("user"), str) or not other["user"]:
+            found.append(f"{where}.user: is empty; name a user of both brokers, nobody gets in without one")
+        found += password_refusals(f"{where}.password", str(other.get("user")), other.get("password"))
+        if str(other.get("password", "")).startswith("#"):
+            found.append(
+                f"{where}.password: begins with '#', which activemq.xml takes for a bean's name; choose another"
+            )
+        if not isinstance(other.get("options", {}), dict):
+            found.append(
+                f"{where}.options: is {type(other['options']).__name__}; give a mapping such as {{networkTTL: 2}}"
+            )
+    return found
+
+
 def _policy_refusals(settings: Settings) -> list[str]:
     found = []
     for index, policy in enumerate(settings["activemq_destination_policies"]):
@@ -313,4 +366,10 @@ def refusals(settings: Settings) -> list[str]:
         + account_refusals(settings)
         + authorization_refusals(settings)
     )
-    return found + _connector_refusals(settings) + _limit_refusals(settings) + _policy_refusals(settings)
+    return (
+        found
+        + _connector_refusals(settings)
+        + _limit_refusals(settings)
+        + _network_refusals(settings)
+        + _policy_refusals(settings)
+    )
