@@ -11,7 +11,7 @@ ADMINS = "admins"  # the group of the administrator, which may do everything
 _USER_KEYS = frozenset({"name", "password", "groups"})
 _ENTRY_KEYS = frozenset({"queue", "topic", "read", "write", "admin"})
 _GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
-_DESTINATION = re.compile(r"[^\s,:*>][^\s,]*\Z|[*>]([.][^\s,]*)?\Z")
+_DESTINATION = re.compile(r"(?!.*://)[^\s,:*>][^\s,]*\Z|[*>]([.][^\s,]*)?\Z")
 # Credentials that some release has shipped, and those that everybody tries.
 _PLACEHOLDERS = frozenset(
     {"admin", "manager", "password", "activemq", "system", "user", "guest", "changeme", "change_me", "secret"}

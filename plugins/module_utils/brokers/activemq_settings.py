@@ -27,8 +27,8 @@ PROTOCOLS = {
     "ws": ("ws", 61614),
 }
 TRANSPORTS = ("tcp", "nio")
-# Modules that Debian does not build: activemq-amqp and activemq-http (which holds ws). It builds activemq-mqtt without the
-# library mqtt-client: 5.17.2 and 5.17.6 listen on its port and drop every client with a NoClassDefFoundError.
+# Modules that Debian does not build: activemq-amqp and activemq-http (which holds ws). It builds activemq-mqtt without
+# the library mqtt-client: 5.17.2 and 5.17.6 listen on the port and drop every client with a NoClassDefFoundError.
 NOT_IN_PACKAGE = frozenset({"amqp", "mqtt", "ws"})
 
 _CONNECTOR_KEYS = frozenset({"name", "protocol", "port", "address", "transport", "options"})
