@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -96,19 +97,22 @@ def alarms(context: Context) -> str:
 
 
 def _alarms(context: Context, nodes: Iterable[dict[str, Any]]) -> set[str]:
-    """Return the alarms as the health check names them, else (before 3.8.10) as each node last reported
-    them."""
-    answer = api.request(context, "GET", "/api/health/checks/alarms")
+    """Return the alarms that are set now; what a node reports of itself may be 10 s old."""
     rooms = {str(node["name"]): _room(node) for node in nodes}
+    answer = api.request(context, "GET", "/api/health/checks/alarms")
     if answer.status in (200, 503):
-        listed = (answer.body or {}).get("alarms", [])
-        return {f"{alarm['resource']} ({rooms.get(alarm['node'], alarm['node'])})" for alarm in listed}
-    return {
-        f"{resource} ({rooms[node['name']]})"
-        for node in nodes
-        for resource, key in (("memory", "mem_alarm"), ("disk", "disk_free_alarm"))
-        if node.get(key)
-    }
+        listed = [(alarm["resource"], alarm["node"]) for alarm in (answer.body or {}).get("alarms", [])]
+    else:  # before 3.8.10
+        listed = old_alarms(api.get(context, "/api/healthchecks/node"))
+    return {f"{resource} ({rooms.get(node, node)})" for resource, node in listed}
+
+
+def old_alarms(check: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return (resource, node) of each alarm in the answer of 3.8's health check, which prints Erlang terms."""
+    if check.get("status") == "ok":
+        return []
+    reason = str(check.get("reason"))
+    return re.findall(r"resource_limit,(\w+),'?([^'}]+)'?", reason) or [(reason, "health check")]
 
 
 def _room(node: dict[str, Any]) -> str:

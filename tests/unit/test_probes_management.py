@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from probes.management import compare, reported
+from probes.management import compare, old_alarms, reported
 from probes.management_client import Answer, segment
 from probes.model import Listener
 
@@ -98,6 +98,25 @@ def test_the_inventorys_name_for_the_management_listener() -> None:
 )
 def test_the_reason_of_an_answer(body: object, reason: str) -> None:
     assert Answer(503, body).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("check", "alarms"),
+    [
+        ({"status": "ok"}, []),
+        (
+            {
+                "status": "failed",
+                "reason": "resource alarm(s) in effect:[{resource_limit,memory,'rabbit@one'},"
+                "{resource_limit,disk,rabbit@two}]",
+            },
+            [("memory", "rabbit@one"), ("disk", "rabbit@two")],
+        ),
+        ({"status": "failed", "reason": "node timed out"}, [("node timed out", "health check")]),
+    ],
+)
+def test_the_health_check_of_3_8_prints_terms(check: dict[str, Any], alarms: list[tuple[str, str]]) -> None:
+    assert old_alarms(check) == alarms
 
 
 def test_a_vhost_is_one_segment_of_a_path() -> None:
