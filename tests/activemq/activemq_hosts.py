@@ -1,0 +1,182 @@
+"""ActiveMQ brokers on test hosts: their settings, converges of them, and a small STOMP client.
+
+Hosts, converges and what can be said of them come from tests/integration/hosts.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import hosts
+import stomp
+from hosts import PLAYBOOK, ROOT, Controller, Host, Run
+
+INVENTORY = "tests/activemq/inventory"
+PASSWORDS = {"admin": "test-only-Rz81kq", "smoke": "test-only-Ux73mw", "bridge": "test-only-Lw55nd"}
+# Characters that XML, properties files, units or shells take for something else.
+ODD_USER, ODD_PASSWORD = "o'dd & <user>", """#p<a>s&s"w'o=d!%$ {x} ü€"""
+DEAD = '<deadLetterStrategy><individualDeadLetterStrategy queuePrefix="dead."/></deadLetterStrategy>'
+ALL = {"read": ["smoke"], "write": ["smoke"], "admin": ["smoke"]}
+
+Settings = dict[str, Any]
+
+
+def host(name: str) -> Host:
+    """The host of that name of the folder's inventory."""
+    text = (ROOT / INVENTORY / "hosts.yml").read_text(encoding="utf-8")
+    return Host(
+        name, dict(re.findall(r"^    ([a-z0-9-]+): \{ansible_host: ([0-9.]+)", text, re.MULTILINE))[name]
+    )
+
+
+def testbed(verb: str, *names: str) -> None:
+    """Run scripts/testbed for hosts of the folder's inventory."""
+    command = [str(ROOT / "scripts" / "testbed"), verb, "-i", INVENTORY, *names]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1800, check=False)
+    assert done.returncode == 0, f"scripts/testbed {verb} {' '.join(names)}: {done.stderr or done.stdout}"
+
+
+@contextmanager
+def fresh(*names: str) -> Iterator[list[Host]]:
+    """Hosts with a clean start; removed at the end, unless BROKERKIT_KEEP_HOSTS asks to leave them for a look."""
+    testbed("reset", *names)
+    yield [host(name) for name in names]
+    if not os.environ.get("BROKERKIT_KEEP_HOSTS"):
+        testbed("down", *names)
+
+
+def settings(**changes: Any) -> Settings:
+    """What a broker needs to be right and provable; `changes` are laid over it."""
+    return {
+        "activemq_admin_password": PASSWORDS["admin"],
+        "activemq_heap": "256m",
+        "activemq_users": [
+            {"name": "smoke", "password": PASSWORDS["smoke"], "groups": ["smoke"]},
+            {"name": "bridge", "password": PASSWORDS["bridge"], "groups": ["admins"]},
+            {"name": ODD_USER, "password": ODD_PASSWORD, "groups": ["smoke"]},
+        ],
+        "activemq_authorization": [
+            {"queue": "brokerkit.smoke.>", **ALL},
+            {"queue": "dead.brokerkit.smoke.>", **ALL},
+            {"topic": "brokerkit.smoke.>", **ALL},
+        ],
+        "activemq_destination_policies": [{"queue": ">", "xml": DEAD}],
+        "activemq_connectors": [{"protocol": "stomp"}, {"protocol": "openwire"}],
+        "endpoint_user": "smoke",
+        "endpoint_password": PASSWORDS["smoke"],
+        "endpoint_denied_destination": "somebody.elses",
+        "endpoint_dead_letter_prefix": "dead.",
+        **changes,
+    }
+
+
+@dataclass
+class Brokers:
+    """Some brokers, by the name that the inventory gives each, and the runs of playbooks on them."""
+
+    controller: Controller
+    members: Mapping[str, Settings]
+    hosts: Mapping[str, Host]
+
+    def play(self, playbook: str, *flags: str, limit: str = "", **changes: Any) -> Run:
+        """Run a playbook on all of them, or on `limit` alone, with `changes` laid over their settings."""
+        self.controller.runs += 1
+        home = self.controller.directory / str(self.controller.runs)
+        home.mkdir(mode=0o700)
+        inventory = {"activemq": {"hosts": {}, "vars": {"endpoints_file": str(home / "endpoints.json")}}}
+        for name, values in self.members.items():
+            variables = {**values, **(changes if not limit or name == limit else {})}
+            inventory["activemq"]["hosts"][name] = {"ansible_host": self.hosts[name].address, **variables}
+        path = home / "inventory.json"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(inventory), encoding="utf-8")
+        command = [PLAYBOOK, "-i", INVENTORY, "-i", str(path), playbook, *flags]
+        return self.controller.run(command + (["--limit", f"{limit},localhost"] if limit else []), home)
+
+
+def smoke(endpoints: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the prober on an endpoints file."""
+    command = [sys.executable, str(ROOT / "scripts" / "smoke.py"), "--endpoints", str(endpoints), *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+
+def failures(report: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    """The probes of a JSON report that did not pass and were not skipped: broker and name -> what came of them."""
+    found = {}
+    for result in json.loads(report.stdout)["results"]:
+        if result["status"] not in ("pass", "skip"):
+            found[f"{result['broker']} {result['probe']}"] = f"{result['status']}: {result['detail']}"
+    return found
+
+
+def unit(where: Host, wanted: str, name: str = "main") -> str:
+    """A property of an instance's unit, as systemd has it."""
+    return where.run(f"systemctl show --property={wanted} --value activemq-{name}.service").strip()
+
+
+@dataclass
+class Inbox(stomp.ConnectionListener):
+    """What a client has received."""
+
+    bodies: list[str] = field(default_factory=list)
+    receipts: set[str] = field(default_factory=set)
+    errors: list[str] = field(default_factory=list)
+    gone: threading.Event = field(default_factory=threading.Event)
+
+    def on_message(self, frame: Any) -> None:
+        self.bodies.append(frame.body)
+
+    def on_receipt(self, frame: Any) -> None:
+        self.receipts.add(frame.headers["receipt-id"])
+
+    def on_error(self, frame: Any) -> None:
+        self.errors.append(frame.headers.get("message", ""))
+
+    def on_disconnected(self) -> None:
+        self.gone.set()
+
+
+@contextmanager
+def client(
+    address: str, user: str = "smoke", password: str = PASSWORDS["smoke"], port: int = 61613
+) -> Iterator[tuple[Any, Inbox]]:
+    """A STOMP 1.2 connection that is logged in, and its inbox."""
+    inbox = Inbox()
+    connection = stomp.Connection12([(address, port)], reconnect_attempts_max=1, heartbeats=(0, 0), timeout=5)
+    connection.set_listener("", inbox)
+    connection.connect(user, password, wait=False)
+    hosts.wait_for(f"the login of {user}", lambda: connection.is_connected() or inbox.errors, 15)
+    try:
+        yield connection, inbox
+    finally:
+        connection.transport.disconnect_socket()
+
+
+def send(connection: Any, inbox: Inbox, queue: str, body: str, **headers: str) -> None:
+    """Send a persistent message and wait for its receipt."""
+    connection.send(f"/queue/{queue}", body, headers={"persistent": "true", **headers}, receipt=f"r-{body}")
+    hosts.wait_for(f"the receipt of {body}", lambda: f"r-{body}" in inbox.receipts or inbox.errors, 15)
+    assert not inbox.errors, inbox.errors
+
+
+def drain(address: str, queue: str, quiet: float = 2.0, port: int = 61613) -> list[str]:
+    """Everything that is in a queue: consumed until nothing has come for `quiet` seconds."""
+    with client(address, port=port) as (connection, inbox):
+        connection.subscribe(f"/queue/{queue}", id="1", ack="auto")
+        seen, since = 0, time.monotonic()
+        while time.monotonic() - since < quiet:
+            if len(inbox.bodies) != seen:
+                seen, since = len(inbox.bodies), time.monotonic()
+            time.sleep(0.05)
+        return inbox.bodies

@@ -1,0 +1,55 @@
+"""Two instances on one host that share a store: one serves, the other listens on nothing and takes over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from activemq_hosts import Brokers, client, drain, send, settings, unit
+from hosts import Controller, Host, wait_for
+
+ONE, TWO = 61613, 62613
+QUEUE = "brokerkit.smoke.failover"
+
+
+@pytest.fixture(scope="module")
+def where(controller: Controller, fresh: Callable[..., list[Host]]) -> Host:
+    """A host with a master and a slave."""
+    (machine,) = fresh("am-bare")
+    members = {
+        f"am-{name}": settings(
+            activemq_instance=name,
+            activemq_connectors=[{"protocol": "stomp", "port": port}],
+            activemq_store_directory="/var/lib/activemq/shared",
+            activemq_broker_name="pair",
+        )
+        for name, port in (("one", ONE), ("two", TWO))
+    }
+    machines = {name: machine for name in members}
+    # One after the other, as an operator does: whoever comes first is the master.
+    for name in members:
+        Brokers(controller, members, machines).play("site.yml", limit=name).succeeded()
+    Brokers(controller, members, machines).play("site.yml").succeeded()
+    return machine
+
+
+def test_the_slave_is_healthy_and_listens_on_nothing(where: Host) -> None:
+    assert unit(where, "ActiveState", "one") == unit(where, "ActiveState", "two") == "active"
+    assert _listens(where, ONE) and not _listens(where, TWO)
+
+
+def test_the_slave_takes_over_with_the_messages_of_a_master_that_died(where: Host) -> None:
+    with client(where.address, port=ONE) as (connection, inbox):
+        send(connection, inbox, QUEUE, "survives the master")
+    where.run("systemctl stop activemq-one.service")
+    wait_for("the slave to listen", lambda: _listens(where, TWO), 30, 0.5)
+    assert drain(where.address, QUEUE, port=TWO) == ["survives the master"]
+    where.run("systemctl start activemq-one.service", timeout=60)
+    assert unit(where, "ActiveState", "one") == "active" and not _listens(where, ONE)
+
+
+def _listens(where: Host, port: int) -> bool:
+    return (
+        where.attempt(f"grep -qE ':{port:04X} [0-9A-F]+:0000 0A' /proc/net/tcp /proc/net/tcp6").returncode
+        == 0
+    )
