@@ -4,6 +4,7 @@ model        what a probe sees and what it returns
 registry     the list of probes and the choice among them
 endpoints    which brokers to probe: artifacts/endpoints.json, or URLs given directly
 classify     what speaks on a port, told from its first bytes
+ports        ... each looked at once in a run
 diagnosis    a failed connection in one sentence, with a remedy
 amqp*        probes over AMQP 0-9-1 (pika)
 stomp*       probes over STOMP (stomp.py)

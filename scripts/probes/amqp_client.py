@@ -204,9 +204,9 @@ def connect(context: Context, user: str, password: str, vhost: str) -> Any:
     except pika.exceptions.AMQPError as error:
         raise _refusal(context, error) from error
     except OSError as error:
-        raise diagnosis.no_connection("amqp", endpoint, str(error)) from error
+        raise diagnosis.no_connection(context, "amqp", str(error)) from error
     except AMQPConnectorException as error:
-        raise diagnosis.no_connection("amqp", endpoint, "no answer to the handshake") from error
+        raise diagnosis.no_connection(context, "amqp", "no answer to the handshake") from error
     context.deadline.step = f"waiting for an answer of {endpoint}"
     _alarm(connection, context.deadline.left(), context.deadline)
     return connection
@@ -221,7 +221,7 @@ def _refusal(context: Context, error: Exception) -> Exception:
         return LoginRefused(f"{said[1]} {said[2]}")
     if said is not None:
         return VhostRefused(f"{said[1]} {said[2]}")
-    return diagnosis.no_connection("amqp", context.endpoint("amqp"), str(error) or repr(error))
+    return diagnosis.no_connection(context, "amqp", str(error) or repr(error))
 
 
 def _only_local(context: Context) -> bool | None:

@@ -56,7 +56,7 @@ def request(
             text += piece
             context.deadline.left()  # the socket's timeout bounds each piece, this bounds them all
     except (OSError, http.client.HTTPException) as error:
-        raise diagnosis.no_connection("management", endpoint, str(error) or type(error).__name__) from error
+        raise diagnosis.no_connection(context, "management", str(error) or type(error).__name__) from error
     finally:
         connection.close()
     try:

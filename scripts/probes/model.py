@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from probes.ports import PortBook
+
 # A queue that an interrupted run left behind deletes itself after this long without use, in milliseconds.
 LEFTOVER_EXPIRES_MS = 120_000
 # A TCP connection on a network that works takes milliseconds; three lost packets take longer than this.
@@ -200,6 +202,7 @@ class Settings:
     timeout: float = 10.0  # seconds for one probe
     max_unacked: int = 1000  # messages in hand per consumer that are still taken for normal
     state: dict[str, dict[str, str]] = field(default_factory=dict)  # durability: per broker, plant to collect
+    ports: PortBook = field(default_factory=PortBook)  # for the diagnosis of failed connections
 
 
 ProbeFunction = Callable[[Context], str]

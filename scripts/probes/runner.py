@@ -8,7 +8,6 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 
-from probes.diagnosis import DIAGNOSIS_SECONDS
 from probes.model import (
     Broker,
     Context,
@@ -23,6 +22,7 @@ from probes.model import (
     Status,
     plain,
 )
+from probes.ports import DIAGNOSIS_SECONDS
 
 # Probes wait for brokers nearly all of their time. More threads than this only wait for each other.
 MAX_THREADS = 48

@@ -328,7 +328,7 @@ def connect(
         except (ErrorFrame, DeadlineExceeded):
             raise
         except Exception as error:  # stomp.py raises the socket's errors and its own, all without a reason
-            raise diagnosis.no_connection("stomp", endpoint, str(error) or "no reason given") from error
+            raise diagnosis.no_connection(context, "stomp", str(error) or "no reason given") from error
         yield Session(context, connection, inbox)
     finally:
         with contextlib.suppress(Exception):
