@@ -177,8 +177,8 @@ def session(context: Context) -> Iterator[Session]:
 def connect(context: Context, user: str, password: str, vhost: str) -> Any:
     """Return a pika BlockingConnection that the context's deadline bounds.
 
-    Raises LoginRefused and VhostRefused for the broker's refusals, and Unreachable with a
-    diagnosis for everything that is not the broker's word.
+    Raises LoginRefused and VhostRefused for the broker's refusals, and Unreachable with a diagnosis for
+    everything that is not the broker's word.
     """
     import pika
     from pika.adapters.utils.connection_workflow import AMQPConnectorException

@@ -65,8 +65,8 @@ def signature(data: bytes) -> Speaks:
     if data[4:13] == b"\x01ActiveMQ":
         return Speaks.OPENWIRE
     if data.startswith(b"AMQP"):
-        # What a server supports: 0-9-1 is "AMQP" 0 0 9 1; 1.0 has protocol id 0 (or 3 with SASL) and
-        # version 1.0.0.
+        # What a server supports: 0-9-1 is "AMQP" 0 0 9 1; 1.0 has protocol id 0 (or 3 with SASL) and version
+        # 1.0.0.
         return Speaks.AMQP_1_0 if data[5:6] == b"\x01" else Speaks.AMQP_0_9_1
     if data[:3] == b"\x01\x00\x00":  # a method frame on channel 0: Connection.Start
         return Speaks.AMQP_0_9_1
@@ -84,10 +84,9 @@ def signature(data: bytes) -> Speaks:
 def classify(host: str, port: int, connect_seconds: float) -> Port:
     """Find out what speaks on host:port. Takes up to `connect_seconds` and some 3 s of listening.
 
-    First it only listens (OpenWire and SSH speak unasked), then it says the AMQP 0-9-1 header (AMQP, TLS
-    and many
-    HTTP servers answer it), then, on a new connection, it asks a STOMP server for a version that no server
-    has.
+    First it only listens (OpenWire and SSH speak unasked), then it says the AMQP 0-9-1 header (AMQP, TLS and
+    many HTTP servers answer it), then, on a new connection, it asks a STOMP server for a version that no
+    server has.
     """
     try:
         data = _converse(host, port, connect_seconds, b"", LISTEN_SECONDS)

@@ -33,8 +33,8 @@ WANTED = {
         Speaks.STOMP,
         "STOMP",
         61613,
-        "enable STOMP (RabbitMQ: the plugin rabbitmq_stomp in rabbitmq_plugins; ActiveMQ: a stomp "
-        "transportConnector) and run the converge again",
+        "enable STOMP (RabbitMQ: rabbitmq_stomp in rabbitmq_plugins; ActiveMQ: protocol stomp in "
+        "activemq_connectors) and run the converge again",
     ),
     "management": Wanted(
         Speaks.HTTP,
@@ -254,8 +254,7 @@ def login_refused(broker: Broker, words: str, only_local: bool | None) -> Failed
     """Explain a refused login.
 
     `only_local` is what another protocol told, None when none did: over AMQP the refusal of a loopback user
-    and of
-    a wrong password are the same words.
+    and of a wrong password are the same words.
     """
     said = f"{broker.name} refused the login of {broker.user}: {words}"
     if only_local:

@@ -122,8 +122,7 @@ def write_state(path: Path, state: Mapping[str, Mapping[str, str]]) -> None:
 
 
 def read_state(path: Path) -> dict[str, dict[str, str]]:
-    """Return what --before-restart planted, by broker. Raises Refusal for a missing, open or malformed
-    file."""
+    """Return what --before-restart planted, by broker. Raises Refusal for a missing, open or malformed file."""
     text = read_secret(path, "state file", f"{_AGAIN}, with the same file")
     try:
         document = json.loads(text)

@@ -2,8 +2,7 @@
 
 Everything is refused at the door with one sentence that names the place and the remedy. The checks are
 written out here because loading jsonschema takes 0.2 s, a tenth of what a whole run may take, and its
-sentences
-do not say what to do.
+sentences do not say what to do.
 """
 
 from __future__ import annotations
@@ -162,10 +161,8 @@ def direct(
     """Return one broker from URLs such as amqp://user@host:5672/vhost, by protocol.
 
     The password comes from `password_file`, else from the environment. Raises Refusal for a URL that cannot
-    be
-    used, for one that holds a password (every user of the machine can read a process's arguments), for URLs
-    that
-    disagree on the user or the vhost, and when there is no password.
+    be used, for one that holds a password (every user of the machine can read a process's arguments), for
+    URLs that disagree on the user or the vhost, and when there is no password.
     """
     users: set[str] = set()
     vhosts: set[str] = set()
@@ -220,8 +217,8 @@ def _password(env: Mapping[str, str], password_file: Path | None) -> str:
 def parse_url(protocol: str, url: str) -> tuple[Endpoint, str, str]:
     """Return (endpoint, user, vhost) of `url`; user and vhost are empty where the URL has none.
 
-    An absent or empty path is no vhost, which callers take for "/"; a vhost's slashes are written %2F.
-    Raises Refusal; the sentence never repeats the URL, it may hold a password.
+    An absent or empty path is no vhost, which callers take for "/"; a vhost's slashes are written %2F. Raises
+    Refusal; the sentence never repeats the URL, it may hold a password.
     """
     option = f"--{protocol}"
     scheme, default_port = _SCHEMES[protocol]

@@ -12,9 +12,8 @@ from probes.model import ExitCode, Refusal
 def read_secret(path: Path, what: str, remedy: str) -> str:
     """Return the text of a file that holds secrets.
 
-    Raises Refusal when it is missing, unreadable, not text, or open to others than its owner; `what` names
-    it and
-    `remedy` says how to get a right one.
+    Raises Refusal when it is missing, unreadable, not text, or open to others than its owner; `what` names it
+    and `remedy` says how to get a right one.
     """
     try:
         mode = path.stat().st_mode

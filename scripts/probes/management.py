@@ -59,8 +59,8 @@ def _totals(context: Context, queue: str) -> tuple[object, object]:
     """Return (ready, unacknowledged) of a queue as they are now.
 
     The API's usual numbers are up to 5 s old (collect_statistics_interval); with these two parameters the
-    broker reads them from the queues (seen on 3.8, 3.10, 4.0 and 4.3; the page of a single queue ignores
-    them on 3.x).
+    broker reads them from the queues (seen on 3.8, 3.10, 4.0 and 4.3; the page of a single queue ignores them
+    on 3.x).
     """
     live = "disable_stats=true&enable_queue_totals=true"
     vhost, name = api.segment(context.broker.vhost), api.segment(queue)
@@ -145,8 +145,8 @@ def unacked(context: Context) -> str:
 def _check_pile(channel: dict[str, Any], limit: int) -> None:
     """Raise Failed when a channel holds more than `limit` messages for each of its consumers.
 
-    Channels name the client; a user with the tag monitoring sees them in every vhost, but queues only in
-    its own.
+    Channels name the client; a user with the tag monitoring sees them in every vhost, but queues only in its
+    own.
     """
     pile, consumers = channel.get("messages_unacknowledged", 0), channel.get("consumer_count", 0)
     if pile > limit * max(1, consumers):

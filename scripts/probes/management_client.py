@@ -1,5 +1,4 @@
-"""RabbitMQ's management API for probes: the standard library's HTTP client, bounded by the probe's
-deadline."""
+"""RabbitMQ's management API for probes: the standard library's HTTP client, bounded by the probe's deadline."""
 
 from __future__ import annotations
 

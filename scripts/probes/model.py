@@ -86,8 +86,8 @@ class Listener:
 class Broker:
     """A broker to probe, with the user and the vhost that probes may use.
 
-    `endpoints` maps "amqp", "stomp" and "management" to where they listen; what is not there is not
-    enabled, or cannot be reached from here. `listeners` is None where nobody declared them.
+    `endpoints` maps "amqp", "stomp" and "management" to where they listen; what is not there is not enabled,
+    or cannot be reached from here. `listeners` is None where nobody declared them.
     """
 
     name: str

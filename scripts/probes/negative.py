@@ -11,9 +11,7 @@ from probes.registry import probe
 
 # The account that every RabbitMQ creates when nobody tells it otherwise: rabbitmq.com, access control.
 GUEST = "guest"
-GUESTS_VHOST = (
-    "/"  # where it has its permissions; elsewhere STOMP names the vhost as the reason, not the login
-)
+GUESTS_VHOST = "/"  # where it is given permissions
 
 
 def _amqp_login(context: Context, user: str, password: str) -> str | None:

@@ -28,8 +28,8 @@ def probe(
 ) -> Callable[[ProbeFunction], ProbeFunction]:
     """Declare the decorated function as the probe `name`.
 
-    The function returns one sentence when the broker passes, raises Failed, NotProven or Unreachable
-    when it does not, and NotApplicable when there is nothing to prove.
+    The function returns one sentence when the broker passes, raises Failed, NotProven or Unreachable when it
+    does not, and NotApplicable when there is nothing to prove.
     """
 
     def declare(function: ProbeFunction) -> ProbeFunction:

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 
 from probes.model import Broker, ExitCode, Finding, Result, Status
 
-# Version of the JSON report; report.schema.json beside this file describes it. Keys may be added to it,
-# none is
-# renamed or removed without a new number.
+# Version of the JSON report; report.schema.json beside this file describes it. Keys may be added to it, none
+# is renamed or removed without a new number.
 SCHEMA = 1
 
 _LABEL_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
@@ -77,8 +76,7 @@ def _brokers(number: int) -> str:
 
 
 def failures(results: Sequence[Result]) -> list[tuple[Finding, list[Result]]]:
-    """Return what did not pass: one entry for all results of a broker that mean the same and have one
-    remedy."""
+    """Return what did not pass: one entry for all results of a broker that mean the same and have one remedy."""
     grouped: dict[tuple[str, str, str], list[Result]] = {}
     for result in results:
         if result.finding is not None:
@@ -215,8 +213,7 @@ def to_nagios(run: Run) -> tuple[str, int]:
     """Return one line with performance data, and the state: 0 OK, 2 CRITICAL, 3 UNKNOWN (1 is not used).
 
     A failed probe or a broker that cannot be reached is CRITICAL; a probe that could not run, or a run that
-    proved
-    nothing, is UNKNOWN.
+    proved nothing, is UNKNOWN.
     """
     if run.count(Status.FAIL) or run.unavailable():
         word, state = "CRITICAL", 2

@@ -36,10 +36,11 @@ def run(
     settings: Settings,
     debug: Callable[[str], None] | None,
 ) -> list[Result]:
-    """Run each of `probes` on those `brokers` that it is for; return the results by broker, in the probes' order.
+    """Run each of `probes` on those `brokers` that it is for; return the results by broker, in the probes'
+    order.
 
-    A thread that hangs in a library beyond its probe's deadline and the time a diagnosis takes is left
-    behind (it is a daemon, the process ends without it) and its probe is an error. `debug` gets tracebacks.
+    A thread that hangs in a library beyond its probe's deadline and the time a diagnosis takes is left behind
+    (it is a daemon, the process ends without it) and its probe is an error. `debug` gets tracebacks.
     """
     jobs = [(broker, probe) for broker in brokers for probe in probes if broker.kind in probe.kinds]
     results: dict[tuple[str, str], Result] = {}

@@ -2,8 +2,7 @@
 
 stomp.py raises an empty ConnectFailedException for every failure and waits for ever on a listener that says
 nothing, so a session never asks it to wait: frames arrive in an inbox, and every wait there ends at the
-deadline.
-Heart-beats are off: a probe's connection lives for seconds.
+deadline. Heart-beats are off: a probe's connection lives for seconds.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ from probes.model import (
 T = TypeVar("T")
 
 # Every frame that names a queue has to declare it alike. RabbitMQ's STOMP plugin makes /queue/… durable by
-# default (4.3 refuses transient ones); auto-delete removes it with its last subscription, x-expires
-# without one. Source: the plugin's documentation, "Queue Properties".
+# default (4.3 refuses transient ones); auto-delete removes it with its last subscription, x-expires without
+# one. Source: the plugin's documentation, "Queue Properties".
 QUEUE_HEADERS: dict[str, str] = {
     "auto-delete": "true",
     "x-expires": str(LEFTOVER_EXPIRES_MS),
@@ -262,8 +261,8 @@ class Session:
 def session(context: Context, version: str = "1.2", **options: Any) -> Iterator[Session]:
     """Open a session of a STOMP `version` as the broker's probe user on its vhost; it ends whatever happens.
 
-    `options` are those of `connect`. Raises ProbeStop with the diagnosis when the connection does not come about,
-    and for ERROR frames.
+    `options` are those of `connect`. Raises ProbeStop with the diagnosis when the connection does not come
+    about, and for ERROR frames.
     """
     broker = context.broker
     try:
@@ -293,9 +292,9 @@ def connect(
 ) -> Iterator[Session]:
     """Connect and log in; without login headers where `user` is None.
 
-    `client_id` names the client for durable subscriptions (ActiveMQ); `heartbeats` are what is sent and what is
-    wanted, in milliseconds; without `content_length` no frame says how long its body is.
-    Raises ErrorFrame for the broker's refusal, and Unreachable with a diagnosis where no STOMP broker is.
+    `client_id` names the client for durable subscriptions (ActiveMQ); `heartbeats` are what is sent and what
+    is wanted, in milliseconds; without `content_length` no frame says how long its body is. Raises ErrorFrame
+    for the broker's refusal, and Unreachable with a diagnosis where no STOMP broker is.
     """
     import stomp
 
@@ -357,8 +356,7 @@ def vhost_exists(context: Context, vhost: str) -> bool:
     """Whether there is a vhost, when it is known that the user was refused there.
 
     "Virtual host … access denied" is said of a vhost that is missing and of one without permission. With a
-    wrong
-    password it is only said of the missing one (3.8 to 4.3).
+    wrong password it is only said of the missing one (3.8 to 4.3).
     """
     return is_login_refusal(refusal(context, context.broker.user, secrets.token_urlsafe(24), vhost))
 

@@ -35,7 +35,7 @@ def test_stomp_client_on_the_openwire_port() -> None:
 def test_where_nobody_speaks_the_right_protocol_the_usual_port_is_named() -> None:
     finding = found("stomp", 61616, Speaks.OPENWIRE).finding
     assert finding.meaning.endswith("STOMP is usually on 61613.")
-    assert "rabbitmq_stomp" in finding.remedy and "transportConnector" in finding.remedy
+    assert "rabbitmq_stomp" in finding.remedy and "activemq_connectors" in finding.remedy
 
 
 @pytest.mark.parametrize("protocol", WANTED)
