@@ -1,0 +1,97 @@
+"""The pages speak of what exists: links, anchors, playbooks, variables and options."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from role_files import ROLES, ROOT, specs
+
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    *sorted(f"docs/{path.name}" for path in ROOT.glob("docs/*.md")),
+]
+each_page = pytest.mark.parametrize("page", PAGES)
+
+# Names under a role's prefix that are something else: RabbitMQ's plugins, groups and facts that a run makes.
+OTHER_NAMES = {
+    "rabbitmq_management",
+    "rabbitmq_stomp",
+    "rabbitmq_shovel",
+    "rabbitmq_server",
+    "rabbitmq_restart_needed",
+    "activemq_restart_needed",
+    "erlang_apt_source",
+}
+
+
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text()
+
+
+def anchors(page: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", text_of(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def variables() -> set[str]:
+    return {
+        name for role in ROLES for entry in specs(role).values() for name in entry.get("options") or {}
+    } | set(ROLES)
+
+
+@each_page
+def test_links_lead_somewhere(page):
+    broken = []
+    for link in re.findall(r"\]\(([^)]+)\)", text_of(page)):
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        if not target.exists() or (anchor and anchor not in anchors(str(target.resolve().relative_to(ROOT)))):
+            broken.append(link)
+    assert broken == []
+
+
+@each_page
+def test_files_that_are_named_exist(page):
+    pattern = r"(?<![\w/.])((?:playbooks|scripts|roles|docs|inventory|templates|plugins)/[\w./-]+\.(?:yml|py|md|j2))"
+    named = set(re.findall(pattern, text_of(page)))
+    ours = {name for name in named if not name.startswith("inventory/prod")}
+    assert sorted(name for name in ours if not (ROOT / name).exists()) == []
+
+
+@each_page
+def test_variables_that_are_named_exist(page):
+    prefixes = "|".join(sorted(ROLES, key=len, reverse=True))
+    named = set(
+        re.findall(
+            rf"(?<![\w/.-])((?:{prefixes})_[a-z0-9_]*[a-z0-9])(?![\w*/.-]*\.(?:yml|py))\b(?!_)", text_of(page)
+        )
+    )
+    wrong = [name for name in named - variables() - OTHER_NAMES if f"{name}_*" not in text_of(page)]
+    assert sorted(wrong) == []
+
+
+@each_page
+def test_options_of_the_prober_that_are_named_exist(page):
+    source = (ROOT / "scripts/smoke.py").read_text()
+    for line in re.findall(r"scripts/smoke\.py (--[^`\n]*)", text_of(page)):
+        for option in re.findall(r"(?<!\S)(--[a-z-]+)", line):
+            assert f'"{option}"' in source, line
+
+
+@each_page
+def test_targets_of_make_that_are_named_exist(page):
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"`make ([a-z-]+)`|^ {4}make ([a-z-]+)", text_of(page), re.MULTILINE))
+    assert sorted({name for pair in named for name in pair if name} - targets) == []
+
+
+@each_page
+def test_tags_that_are_named_exist(page):
+    plays = "\n".join(path.read_text() for path in ROOT.glob("playbooks/*.yml"))
+    for names in re.findall(r"--tags ([a-z,]+)", text_of(page)):
+        for tag in names.split(","):
+            assert f"tags: [{tag}]" in plays, tag
