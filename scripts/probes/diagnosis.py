@@ -273,3 +273,22 @@ def login_refused(broker: Broker, words: str, only_local: bool | None) -> Failed
         f"The password is wrong, or there is no user {broker.user}{unsure}.",
         "Compare the password with the vault and run the converge again; the broker's log names the reason.",
     )
+
+
+def stomp_login_refused(broker: Broker, words: str) -> Failed:
+    """Explain a login that RabbitMQ refused over STOMP: the password may be right and not fit through it.
+
+    STOMP 1.2 leaves a CONNECT frame's headers unescaped and RabbitMQ unescapes them all the same (3.8 to 4.3);
+    STOMP 1.0 strips leading blanks.
+    """
+    if "\\" in broker.password:
+        unfit = "has a backslash, which RabbitMQ takes for an escape in a CONNECT frame"
+    elif broker.password.startswith(" "):
+        unfit = "begins with a blank, which STOMP 1.0 strips"
+    else:
+        return login_refused(broker, words, only_local=False)
+    return Failed(
+        f"{broker.name} refused the login of {broker.user}: {words}",
+        f"The password {unfit}: it may be right, and over STOMP it does not work.",
+        f"Give {broker.user} a password without it.",
+    )

@@ -376,7 +376,7 @@ def explain(context: Context, frame: Frame) -> Failed:
     if "non-loopback access denied" in words:
         return diagnosis.login_refused(broker, words, only_local=True)
     if "Access refused for user" in words:
-        return diagnosis.login_refused(broker, words, only_local=False)
+        return diagnosis.stomp_login_refused(broker, words)
     said = f"{broker.name} sent ERROR: {words}"
     if "Virtual host" in words:
         if vhost_exists(context, broker.vhost):

@@ -157,6 +157,16 @@ def test_a_refused_login_says_what_is_known() -> None:
     assert "password" not in diagnosis.login_refused(BROKER, "403", True).finding.meaning
 
 
+@pytest.mark.parametrize(
+    ("password", "words"),
+    [("gehei\\m", "has a backslash"), (" geheim", "begins with a blank"), ("geheim", "password is wrong")],
+)
+def test_a_password_that_does_not_fit_through_stomp(password: str, words: str) -> None:
+    broker = Broker("rabbit1", "rabbitmq", HOST, "smoke", password)
+    finding = diagnosis.stomp_login_refused(broker, "Access refused for user 'smoke'").finding
+    assert words in finding.meaning and "gehei" not in finding.meaning + finding.remedy
+
+
 def test_a_port_is_looked_at_once() -> None:
     seen: list[int] = []
 
