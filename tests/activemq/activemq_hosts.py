@@ -27,6 +27,13 @@ PASSWORDS = {"admin": "test-only-Rz81kq", "smoke": "test-only-Ux73mw", "bridge":
 # Characters that XML, properties files, units or shells take for something else.
 ODD_USER, ODD_PASSWORD = "o'dd & <user>", """#p<a>s&s"w'o=d!%$ {x} ü€"""
 DEAD = '<deadLetterStrategy><individualDeadLetterStrategy queuePrefix="dead."/></deadLetterStrategy>'
+REDELIVERY = """
+<redeliveryPlugin fallbackToDeadLetter="true" sendToDlqIfMaxRetriesExceeded="true">
+  <redeliveryPolicyMap><redeliveryPolicyMap><defaultEntry>
+    <redeliveryPolicy maximumRedeliveries="2" initialRedeliveryDelay="100" redeliveryDelay="100"/>
+  </defaultEntry></redeliveryPolicyMap></redeliveryPolicyMap>
+</redeliveryPlugin>
+"""
 ALL = {"read": ["smoke"], "write": ["smoke"], "admin": ["smoke"]}
 
 Settings = dict[str, Any]

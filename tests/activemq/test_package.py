@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from activemq_hosts import (
     ODD_PASSWORD,
     ODD_USER,
     PASSWORDS,
+    REDELIVERY,
     Brokers,
     client,
     drain,
@@ -34,7 +36,10 @@ def pair(controller: Controller, fresh: Callable[..., list[Host]]) -> Iterator[B
     where = {name: host(name) for name in (TWELVE, THIRTEEN)}
     bridge = {"name": "to-debian13", "brokers": [f"{where[THIRTEEN].address}:61616"], "duplex": True}
     bridge |= {"user": "bridge", "password": PASSWORDS["bridge"]}
-    members = {TWELVE: settings(activemq_network=[bridge]), THIRTEEN: settings()}
+    members = {
+        TWELVE: settings(activemq_network=[bridge]),
+        THIRTEEN: settings(activemq_scheduler=True, activemq_plugins_xml=REDELIVERY),
+    }
     yield Brokers(controller, members, where)
 
 
@@ -75,6 +80,9 @@ def test_every_probe_passes(converged: Run) -> None:
     )
     assert failures(report) == {}
     assert report.returncode == 0, report.stdout + report.stderr
+    found = {(one["broker"], one["probe"]): one["detail"] for one in json.loads(report.stdout)["results"]}
+    assert found[TWELVE, "activemq.deadletter"] == "in the dead-letter queue after 1 delivery"
+    assert found[THIRTEEN, "activemq.deadletter"] == "in the dead-letter queue after 3 deliveries"
 
 
 def test_only_what_was_asked_for_listens_and_nobody_else_reads_the_passwords(
