@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -97,22 +96,26 @@ def alarms(context: Context) -> str:
 
 
 def _alarms(context: Context, nodes: Iterable[dict[str, Any]]) -> set[str]:
-    """Return the alarms that are set now; what a node reports of itself may be 10 s old."""
+    """Return the alarms that are set.
+
+    3.8.9 has no health check of alarms alone; its /api/healthchecks/node also lists every channel and can hang.
+    There the nodes' own reports have to do, which are up to 10 s old.
+    """
     rooms = {str(node["name"]): _room(node) for node in nodes}
     answer = api.request(context, "GET", "/api/health/checks/alarms")
     if answer.status in (200, 503):
         listed = [(alarm["resource"], alarm["node"]) for alarm in (answer.body or {}).get("alarms", [])]
-    else:  # before 3.8.10
-        listed = old_alarms(api.get(context, "/api/healthchecks/node"))
+    else:
+        listed = reported_alarms(nodes)
     return {f"{resource} ({rooms.get(node, node)})" for resource, node in listed}
 
 
-def old_alarms(check: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return (resource, node) of each alarm in the answer of 3.8's health check, which prints Erlang terms."""
-    if check.get("status") == "ok":
-        return []
-    reason = str(check.get("reason"))
-    return re.findall(r"resource_limit,(\w+),'?([^'}]+)'?", reason) or [(reason, "health check")]
+def reported_alarms(nodes: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return (resource, node) of each alarm that the nodes reported of themselves."""
+    keys = {"memory": "mem_alarm", "disk": "disk_free_alarm"}
+    return [
+        (resource, str(node["name"])) for node in nodes for resource, key in keys.items() if node.get(key)
+    ]
 
 
 def _room(node: dict[str, Any]) -> str:

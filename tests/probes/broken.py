@@ -5,14 +5,13 @@ from __future__ import annotations
 import io
 import json
 import shlex
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import smoke
-from hosts import Host
+from hosts import Host, wait_for
 from probes.model import Broker
 
 Fault = Iterator[None]
@@ -100,10 +99,15 @@ class Node:
     def memory_alarm(self) -> Fault:
         before = self.host.evaluate("vm_memory_monitor:get_vm_memory_high_watermark().").strip()
         self.ctl("set_vm_memory_high_watermark", "0.00001")
-        time.sleep(2)  # the monitor looks once a second
+        # 3.8.9 shows an alarm, and its end, up to 10 s late.
+        wait_for("the alarm to be shown", lambda: self._alarm() == "fail", 20, 0.5)
         yield
         self.ctl("set_vm_memory_high_watermark", before)
-        time.sleep(2)
+        wait_for("the alarm to be over", lambda: self._alarm() == "pass", 20, 0.5)
+
+    def _alarm(self) -> str:
+        _, results = self.smoke("--only", "management.alarms")
+        return str(results["management.alarms"]["status"])
 
     def _permissions(self, vhost: str, *wanted: str) -> Fault:
         self.ctl("set_permissions", "-p", vhost, self.broker.user, *wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from probes.management import compare, old_alarms, reported
+from probes.management import compare, reported, reported_alarms
 from probes.management_client import Answer, segment
 from probes.model import Listener
 
@@ -100,23 +100,17 @@ def test_the_reason_of_an_answer(body: object, reason: str) -> None:
     assert Answer(503, body).reason == reason
 
 
-@pytest.mark.parametrize(
-    ("check", "alarms"),
-    [
-        ({"status": "ok"}, []),
-        (
-            {
-                "status": "failed",
-                "reason": "resource alarm(s) in effect:[{resource_limit,memory,'rabbit@one'},"
-                "{resource_limit,disk,rabbit@two}]",
-            },
-            [("memory", "rabbit@one"), ("disk", "rabbit@two")],
-        ),
-        ({"status": "failed", "reason": "node timed out"}, [("node timed out", "health check")]),
-    ],
-)
-def test_the_health_check_of_3_8_prints_terms(check: dict[str, Any], alarms: list[tuple[str, str]]) -> None:
-    assert old_alarms(check) == alarms
+def test_alarms_as_nodes_report_them() -> None:
+    nodes = [
+        {"name": "rabbit@one", "mem_alarm": True, "disk_free_alarm": True},
+        {"name": "rabbit@two", "mem_alarm": False, "disk_free_alarm": True},
+        {"name": "rabbit@down", "running": False},
+    ]
+    assert reported_alarms(nodes) == [
+        ("memory", "rabbit@one"),
+        ("disk", "rabbit@one"),
+        ("disk", "rabbit@two"),
+    ]
 
 
 def test_a_vhost_is_one_segment_of_a_path() -> None:
