@@ -1,4 +1,4 @@
-"""Filter of the role rabbitmq_topology: the cross-checks of a declared document, on the controller, without a broker."""
+"""The filter of the role rabbitmq_topology: cross-checks of a document, on the controller, without a broker."""
 
 from __future__ import annotations
 

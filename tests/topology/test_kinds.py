@@ -213,18 +213,22 @@ CASES = [
     Case(
         "runtime parameter",
         {"parameters": [{**SHOVEL, "value": {**ENDS, "src-uri": "amqp://u:one@127.0.0.1"}}]},
-        'parameters:\n  - component: shovel\n    vhost: "bk/t %ü"\n    name: s/1\n    value: {"dest-protocol": "amqp091", '
+        'parameters:\n  - component: shovel\n    vhost: "bk/t %ü"\n    name: s/1\n'
+        '    value: {"dest-protocol": "amqp091", '
         '"dest-queue": "b", "dest-uri": "amqp://", "src-protocol": "amqp091", "src-queue": "a", '
         '"src-uri": "amqp://u:********@127.0.0.1"}\n',
         {"parameters": [{**SHOVEL, "value": {**ENDS, "src-uri": "amqp://u:two@127.0.0.1"}}]},
-        'parameters:\n  - component: shovel\n    vhost: "bk/t %ü"\n    name: s/1\n    value: {"dest-protocol": "amqp091", '
+        'parameters:\n  - component: shovel\n    vhost: "bk/t %ü"\n    name: s/1\n'
+        '    value: {"dest-protocol": "amqp091", '
         '"dest-queue": "b", "dest-uri": "amqp://", "src-protocol": "amqp091", "src-queue": "a", '
         '"src-uri": "amqp://u:********@127.0.0.1"}  # a masked password differs\n',
-        'parameters:\n  - component: shovel\n    vhost: "bk/t %ü"\n    name: s/1\n    value: {"dest-protocol": "amqp091", '
+        'parameters:\n  - component: shovel\n    vhost: "bk/t %ü"\n    name: s/1\n'
+        '    value: {"dest-protocol": "amqp091", '
         '"dest-queue": "b", "dest-uri": "amqp://", "src-protocol": "amqp091", "src-queue": "a", '
         '"src-uri": "amqp://u:********@127.0.0.1"}  # as declared\n',
         {"parameters": [{**SHOVEL, "state": "absent"}]},
-        'parameters:\n  - component: shovel\n    vhost: "bk/t %ü"\n    name: s/1\n    value: {"dest-protocol": "amqp091", '
+        'parameters:\n  - component: shovel\n    vhost: "bk/t %ü"\n    name: s/1\n'
+        '    value: {"dest-protocol": "amqp091", '
         '"dest-queue": "b", "dest-uri": "amqp://", "src-protocol": "amqp091", "src-queue": "a", '
         '"src-uri": "amqp://u:********@127.0.0.1"}\n',
         around=HOME,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
-from . import backup, validate
+from . import backup, kept, validate
 from .api import Client, Interrupted
 from .document import expand
 from .kinds import further_reads, read_current
@@ -76,24 +76,23 @@ def converge(
     """
     desired = _checked(wanted)
     outcome = Outcome()
-    owed: list[Definition] = []
     for attempt in range(ROUNDS):
         snapshot, todo = _planned(client, wanted, desired)
         if attempt == 0:
             outcome = Outcome(todo.actions, _version(snapshot.definitions), list(todo.warnings))
-        if check or not (todo.actions or owed):
+        finish = kept.finish(snapshot)
+        if check or not (todo.actions or finish):
             return outcome
         if attempt == 0 and store is not None:
             outcome.backup_file = store.keep(snapshot.definitions, outcome.version)
         try:
             context = Context(snapshot.version, client.access.username)
-            for request in requests(todo.actions, context, owed):
+            for request in (*requests(todo.actions, context), *finish):
                 _send(client, request)
             break
         except Interrupted:
             if attempt == ROUNDS - 1:
                 raise
-            owed += [Definition("bindings", dict(kept)) for action in todo.actions for kept in action.kept]
     _, left = _planned(client, wanted, desired)
     outcome.warnings += [
         f"{action.path}: the broker accepted the {action.verb} of {action.kind.noun} {action.label!r} "
@@ -120,7 +119,7 @@ def _planned(client: Client, wanted: Wanted, desired: Desired) -> tuple[Snapshot
     current = read_current(snapshot)
     refused = validate.refusals_against(desired, current, snapshot, wanted.prefix)
     states = queue_states(client, queues_at_stake(desired, current, wanted.prune), current)
-    todo = plan(desired, current, client.access.username, states, wanted.prune)
+    todo = plan(desired, current, client.access.username, states, wanted.prune, kept.left_over(snapshot))
     if refused or todo.refusals:
         raise Refused([*refused, *todo.refusals])
     return snapshot, replace(todo, warnings=(*validate.warnings(desired, snapshot.version), *todo.warnings))
@@ -143,15 +142,10 @@ def _send(client: Client, request: Request) -> None:
             )
 
 
-def requests(
-    actions: Iterable[Action], context: Context, owed: Iterable[Definition] = ()
-) -> Iterator[Request]:
-    """The requests that perform a plan, in order: objects that can share a request do.
-
-    :param owed: definitions that an earlier round, which broke off, took away and has to give back.
-    """
+def requests(actions: Iterable[Action], context: Context) -> Iterator[Request]:
+    """The requests that perform a plan, in order: objects that can share a request do."""
     batch: list[Definition] = []
-    for write in (*(write for action in actions for write in _writes(action, context)), *owed):
+    for write in (write for action in actions for write in _writes(action, context)):
         if isinstance(write, Definition) and len(batch) < BATCH:
             batch.append(write)
             continue
@@ -165,13 +159,16 @@ def requests(
 
 
 def _writes(action: Action, context: Context) -> list[Write]:
-    removal: list[Write] = []
-    if action.verb in ("delete", "replace") and action.kind.remove is not None:
-        removal = [action.kind.remove(action.before or {})]
     if action.verb == "delete":
-        return removal
-    kept = [Definition("bindings", dict(binding)) for binding in action.kept]
-    return [*removal, *action.kind.write(action, context), *kept]
+        return [action.kind.remove(action.before or {})] if action.kind.remove is not None else []
+    writes = action.kind.write(action, context)
+    if action.verb != "replace" or action.kind.remove is None:
+        return writes
+    removal = action.kind.remove(action.before or {})
+    if not action.kept:
+        return [removal, *writes]
+    bindings = [Definition("bindings", dict(binding)) for binding in action.kept]
+    return [kept.note(action), removal, *writes, *bindings, kept.done(action)]
 
 
 def _posted(batch: list[Definition]) -> Iterator[Request]:

@@ -26,6 +26,8 @@ from .model import (
 OPERATOR_POLICY, VHOST_LIMITS = "operator_policy", "vhost-limits"
 # Kept in the definitions as runtime parameters, but kinds of their own to people.
 NOT_PARAMETERS = (OPERATOR_POLICY, VHOST_LIMITS, "policy")
+# Global parameters of the broker itself, and those of this project (see kept.py).
+OWN_PREFIXES = ("internal", "brokerkit.")
 FEATURE_FLAGS = "/api/feature-flags"
 PASSWORD_IN_URI = re.compile(r"(?<=://)([^/@:\s]*):([^/@\s]*)@")
 
@@ -218,7 +220,7 @@ GLOBAL_PARAMETERS = Kind(
     identity=(NAME,),
     fields=(VALUE,),
     read=lambda snapshot: [
-        dict(raw) for raw in snapshot.section("global_parameters") if not raw["name"].startswith("internal")
+        dict(raw) for raw in snapshot.section("global_parameters") if not raw["name"].startswith(OWN_PREFIXES)
     ],
     write=lambda action, context: [Definition("global_parameters", dict(action.after or {}))],
     remove=lambda target: Request("DELETE", path("global-parameters", target["name"])),

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from . import guards
+from . import guards, kept
 from .kinds import KINDS
 from .model import Action, Current, Desired, Identity, Item, Kind, Lookup, Object, Plan, Prune, QueueState
 
@@ -23,6 +23,7 @@ def plan(
     acting_user: str = "",
     states: QueueStates | None = None,
     prune: Prune = NO_PRUNE,
+    owed: Iterable[Object] = (),
 ) -> Plan:
     """What has to be written so that the broker has what is declared; the order of the declarations means
     nothing.
@@ -33,11 +34,12 @@ def plan(
     :param acting_user: the user whose login is used; it must not lose its way in.
     :param states: what the queues that would be removed hold (see queues_at_stake); one that is missing
         counts as busy.
+    :param owed: bindings that an earlier run took away with a queue and did not bring back.
     :returns: actions in the order of writing (removals last, in reverse order of kinds), refusals and
         warnings.
     """
     states = states or {}
-    wanted = list(_wanted(desired, current))
+    wanted = [*_wanted(desired, current), *kept.restored(owed, desired, current)]
     pruned, warnings = guards.prunable(_surplus(desired, current, prune, acting_user), states, current)
     actions = sorted([*wanted, *pruned], key=_order)
     refusals = [
@@ -53,7 +55,9 @@ def plan(
 
 def queues_at_stake(desired: Desired, current: Current, prune: Prune = NO_PRUNE) -> list[Identity]:
     """The queues that a plan would remove or replace: what they hold has to be known before."""
-    if not prune.scopes and not any(item.absent or item.directives for items in desired.values() for item in items):
+    if not prune.scopes and not any(
+        item.absent or item.directives for items in desired.values() for item in items
+    ):
         return []
     actions = [*_wanted(desired, current), *_surplus(desired, current, prune, "")]
     return sorted({identity for action in actions for identity in guards.queues_lost(action, current)})
@@ -116,8 +120,8 @@ def _with_bindings(action: Action, current: Current) -> Action:
     """A replaced queue gets the bindings back that go to it."""
     home = (action.target["vhost"], "queue", action.target["name"])
     bindings = current.get("bindings", {}).values()
-    kept = [raw for raw in bindings if (raw["vhost"], raw["destination_type"], raw["destination"]) == home]
-    return replace(action, kept=tuple(kept))
+    own = [raw for raw in bindings if (raw["vhost"], raw["destination_type"], raw["destination"]) == home]
+    return replace(action, kept=tuple(own))
 
 
 def _surplus(desired: Desired, current: Current, prune: Prune, acting_user: str) -> Iterator[Action]:
