@@ -72,7 +72,7 @@ def install_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     if plan["error"]:
         asked = f"activemq {wanted}".strip()
         return [
-            f"activemq_version: apt cannot install {asked} on {host['hostname']}: {plan['error']}. "
+            f"activemq_version: apt cannot install {asked} on {host['hostname']}: {plan['error'].rstrip('.')}. "
             "`apt-cache policy activemq` on the host shows what the repositories hold"
         ]
     version = upstream(plan["packages"].get("activemq", ""))
