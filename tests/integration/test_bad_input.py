@@ -1,0 +1,230 @@
+"""Wrong input: each is refused in a sentence that names the variable and the remedy, before the host is changed.
+
+What the controller can see is refused in the play's first part. The rest (packages, ports, names, privilege, the
+broker's own parser) is refused on the host, a bare one, after it was read and before it was changed: the snapshot at
+the end shows it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import hosts
+import pytest
+
+EVERYTHING = {"configure": ".*", "write": ".*", "read": ".*"}
+VHOSTS = [{"name": "/"}, {"name": "shop"}]
+
+
+def user(**fields: Any) -> dict[str, Any]:
+    """The variables of a document with one user, right but for `fields`."""
+    return {"rabbitmq_topology_users": [{"name": "shop", "password": "a-password-for-tests", **fields}]}
+
+
+def permission(**fields: Any) -> dict[str, Any]:
+    """The variables of a document with one permission, right but for `fields`."""
+    wanted = {"user": "smoke", "vhost": "shop", **EVERYTHING, **fields}
+    return {"rabbitmq_topology_permissions": [wanted], "rabbitmq_topology_references": "declared"}
+
+
+# What is set, and the words that the refusal has to hold: the variable, and what to do.
+AT_THE_DOOR: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "port that is a word": ({"rabbitmq_amqp_port": "amqp"}, ("rabbitmq_amqp_port", "whole number")),
+    "list that is a text": ({"rabbitmq_plugins": "rabbitmq_stomp"}, ("rabbitmq_plugins", "a list")),
+    "dictionary that is a list": ({"rabbitmq_config": ["heartbeat"]}, ("rabbitmq_config", "a dictionary")),
+    "unknown variable": (
+        {"rabbitmq_managment_port": 8080},
+        ("rabbitmq_managment_port", "rabbitmq_management_port"),
+    ),
+    "unknown choice": ({"rabbitmq_log_level": "loud"}, ("rabbitmq_log_level", "loud", "warning")),
+    "port out of range": ({"rabbitmq_stomp_port": 70000}, ("rabbitmq_stomp_port: 70000", "1 to 65535")),
+    "port zero": ({"rabbitmq_management_port": 0}, ("rabbitmq_management_port: 0", "1 to 65535")),
+    "port used twice": ({"rabbitmq_amqp_port": 61613}, ("61613", "rabbitmq_amqp_port", "another port")),
+    "address that is none": (
+        {"rabbitmq_amqp_address": "eth0"},
+        ("rabbitmq_amqp_address: 'eth0'", "IP address"),
+    ),
+    "empty password": ({"rabbitmq_admin_password": ""}, ("rabbitmq_admin_password", "vault")),
+    "guest as administrator": (
+        {"rabbitmq_admin_user": "guest"},
+        ("rabbitmq_admin_user: 'guest'", "another name"),
+    ),
+    "cookie missing": ({"rabbitmq_erlang_cookie": ""}, ("rabbitmq_erlang_cookie", "openssl rand")),
+    "cookie too short": ({"rabbitmq_erlang_cookie": "tooshort"}, ("rabbitmq_erlang_cookie", "20 to 255")),
+    "cookie that others know": (
+        {"rabbitmq_erlang_cookie": "AnyAlphaNumericStringWillDo"},
+        ("rabbitmq_erlang_cookie", "placeholder", "openssl rand"),
+    ),
+    "node name without a host": (
+        {"rabbitmq_node_name": "rabbit"},
+        ("rabbitmq_node_name: 'rabbit'", "name@host"),
+    ),
+    "watermark above one": (
+        {"rabbitmq_memory_high_watermark": "1.5"},
+        ("rabbitmq_memory_high_watermark", "0.4"),
+    ),
+    "limit without a number": (
+        {"rabbitmq_disk_free_limit": "plenty"},
+        ("rabbitmq_disk_free_limit: 'plenty'", "2GB"),
+    ),
+    "pinned name that is no address": (
+        {"rabbitmq_hosts_entries": {"rabbit2": "rabbit2.lan"}},
+        ("rabbitmq_hosts_entries.rabbit2", "IP address"),
+    ),
+    "version that is none": ({"rabbitmq_version": "latest"}, ("rabbitmq_version: 'latest'", "in numbers")),
+    "repository without a URI": (
+        {"rabbitmq_package_source": "custom", "rabbitmq_repository_key": __file__},
+        ("rabbitmq_repository_uri",),
+    ),
+    "repository without a key": ({"rabbitmq_package_source": "vendor"}, ("rabbitmq_repository_key",)),
+    "key of the role itself": (
+        {"rabbitmq_config": {"heartbeat": 5}},
+        ("rabbitmq_config.heartbeat", "use rabbitmq_heartbeat"),
+    ),
+    "value that would be cut": (
+        {"rabbitmq_config": {"cluster_name": "a#b"}},
+        ("rabbitmq_config.cluster_name", "rabbitmq_advanced_config"),
+    ),
+    "keys of another format": (
+        {"rabbitmq_config_format": "classic", "rabbitmq_config": {"cluster_name": "x"}},
+        ("rabbitmq_config", "classic", "rabbitmq_advanced_config"),
+    ),
+    "term without an Erlang form": (
+        {"rabbitmq_advanced_config": {"rabbit": {"tcp_listen_options": None}}},
+        ("rabbitmq_advanced_config.rabbit.tcp_listen_options", "Erlang"),
+    ),
+    "vhost that is not declared": (
+        permission(vhost="shpo"),
+        ("rabbitmq_topology_permissions[0]", "shpo", "declared"),
+    ),
+    "user who is not declared": (
+        permission(user="smok"),
+        ("rabbitmq_topology_permissions[0]", "smok", "declared"),
+    ),
+    "regular expression that is none": (
+        permission(read="orders("),
+        ("rabbitmq_topology_permissions[0].read", "orders("),
+    ),
+    "tag that does not exist": (
+        user(tags=["admin"]),
+        ("rabbitmq_topology_users[0]", "admin", "administrator"),
+    ),
+    "user without a password": (user(password=""), ("rabbitmq_topology_users[0]", "password")),
+    "password and hash": (user(password_hash="AAAA"), ("rabbitmq_topology_users[0]", "password_hash")),
+    "unknown key of a user": (user(tgas=["monitoring"]), ("rabbitmq_topology_users", "tgas", "tags")),
+    "vhost declared twice": (
+        {"rabbitmq_topology_vhosts": [*VHOSTS, {"name": "shop"}]},
+        ("rabbitmq_topology_vhosts[2]", "shop"),
+    ),
+    "probes without a vhost": ({"endpoint_vhost": None}, ("endpoint_vhost",)),
+}
+
+ON_THE_HOST: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "no privilege": ({"ansible_become": False}, ("ansible_become", "uid", "true")),
+    "name that does not resolve": (
+        {"rabbitmq_node_name": "rabbit@nowhere"},
+        ("rabbitmq_node_name", "'nowhere'", "does not resolve", "rabbitmq_hosts_entries"),
+    ),
+    "port that another process holds": (
+        {"rabbitmq_amqp_port": 22},
+        ("rabbitmq_amqp_port: 22 is held by 'sshd'", "another port"),
+    ),
+    "version that no repository holds": (
+        {"rabbitmq_version": "9.9"},
+        ("rabbitmq_version", "9.9", "apt-cache policy"),
+    ),
+    "setting that this version lacks": (
+        {"rabbitmq_default_queue_type": "quorum"},
+        ("rabbitmq_default_queue_type", "3.10.8", "since 3.13"),
+    ),
+    "setting that no version knows": (
+        {"rabbitmq_config": {"max_chanels": 7}},
+        ("max_chanels", "rabbitmq_config"),
+    ),
+    "plugin that does not exist": (
+        {"rabbitmq_plugins": ["rabbitmq_management", "rabbitmq_stmop"]},
+        ("rabbitmq_plugins: 'rabbitmq_stmop' does not exist", "rabbitmq-plugins list"),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def bare(fresh: Callable[..., list[hosts.Host]]) -> Iterator[hosts.Host]:
+    """A host without a broker, which every refusal of this file has to leave as it was."""
+    (host,) = fresh("it-input")
+    before = host.snapshot()
+    yield host
+    after = host.snapshot()
+    assert {key for key in before if before[key] != after[key]} == set()
+
+
+@pytest.fixture(scope="module")
+def runs(bare: hosts.Host, controller: hosts.Controller) -> dict[str, hosts.Run]:
+    """A converge for each wrong input that the controller can see, two at a time."""
+
+    def converge(case: str) -> tuple[str, hosts.Run]:
+        return case, controller.converge([bare], hosts.settings(**AT_THE_DOOR[case][0]))
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return dict(pool.map(converge, AT_THE_DOOR))
+
+
+@pytest.mark.parametrize("case", AT_THE_DOOR)
+def test_it_is_refused_at_the_door(case: str, runs: dict[str, hosts.Run]) -> None:
+    run = runs[case].refused(*AT_THE_DOOR[case][1])
+    assert "Read the host" not in run.output, "the host was read before the refusal"
+
+
+@pytest.mark.parametrize("case", ON_THE_HOST)
+def test_it_is_refused_on_the_host(case: str, bare: hosts.Host, controller: hosts.Controller) -> None:
+    wrong, words = ON_THE_HOST[case]
+    controller.converge([bare], hosts.settings(), "-e", json.dumps(wrong)).refused(*words)
+
+
+def test_an_inventory_without_brokers_is_refused(controller: hosts.Controller) -> None:
+    controller.converge([], hosts.settings()).refused("inventory", "rabbitmq", "inventory/single")
+
+
+def test_a_host_that_does_not_answer_is_named(controller: hosts.Controller) -> None:
+    nobody = hosts.Host("it-input", "10.61.13.83")
+    wrong = {"ansible_host": "10.61.13.254", "ansible_ssh_timeout": 3}
+    run = controller.converge([nobody], hosts.settings(), "-e", json.dumps(wrong))
+    assert run.code == 4
+    assert "UNREACHABLE" in run.output
+    assert "10.61.13.254" in run.output
+
+
+def smoke(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run scripts/smoke.py."""
+    command = [sys.executable, str(hosts.ROOT / "scripts" / "smoke.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "code", "word"),
+    [
+        (None, 0o600, 66, "ansible-playbook"),
+        ('{"schema": 1, "brokers": [', 0o600, 65, "line 1"),
+        ('{"schema": 99, "brokers": []}', 0o600, 65, "schema"),
+        ('{"schema": 1, "brokers": []}', 0o644, 77, "chmod"),
+    ],
+    ids=["missing", "truncated", "of another schema", "readable by others"],
+)
+def test_an_endpoints_file_that_is_wrong_is_refused(
+    tmp_path: Path, content: str | None, mode: int, code: int, word: str
+) -> None:
+    path = tmp_path / "endpoints.json"
+    if content is not None:
+        path.write_text(content)
+        path.chmod(mode)
+    done = smoke("--endpoints", str(path))
+    assert done.returncode == code, done.stderr
+    assert str(path) in done.stderr.replace("\n", "")
+    assert word in done.stderr
+    assert "Traceback" not in done.stderr
