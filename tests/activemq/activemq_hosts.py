@@ -27,10 +27,11 @@ PASSWORDS = {"admin": "test-only-Rz81kq", "smoke": "test-only-Ux73mw", "bridge":
 # Characters that XML, properties files, units or shells take for something else.
 ODD_USER, ODD_PASSWORD = "o'dd & <user>", """#p<a>s&s"w'o=d!%$ {x} ü€"""
 DEAD = '<deadLetterStrategy><individualDeadLetterStrategy queuePrefix="dead."/></deadLetterStrategy>'
+# The plugin refuses delays of a second and less.
 REDELIVERY = """
 <redeliveryPlugin fallbackToDeadLetter="true" sendToDlqIfMaxRetriesExceeded="true">
   <redeliveryPolicyMap><redeliveryPolicyMap><defaultEntry>
-    <redeliveryPolicy maximumRedeliveries="2" initialRedeliveryDelay="100" redeliveryDelay="100"/>
+    <redeliveryPolicy maximumRedeliveries="1" initialRedeliveryDelay="1001" redeliveryDelay="1001"/>
   </defaultEntry></redeliveryPolicyMap></redeliveryPolicyMap>
 </redeliveryPlugin>
 """

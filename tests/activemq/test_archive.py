@@ -94,6 +94,17 @@ def test_a_version_is_not_changed_in_passing(broker: Brokers, converged: Run) ->
     )
 
 
+def test_an_upgrade_that_does_not_come_up_is_taken_back(broker: Brokers, converged: Run) -> None:
+    where, queue = broker.hosts[NAME], "brokerkit.smoke.upgrade-back"
+    with client(where.address) as (connection, inbox):
+        send(connection, inbox, queue, "of before")
+    connectors = [{"protocol": "stomp"}, {"protocol": "openwire", "address": "10.61.13.254"}]
+    run = broker.play("playbooks/activemq_upgrade.yml", activemq_version=NEW, activemq_connectors=connectors)
+    run.refused(f"did not come up as {NEW}", f"runs again as {OLD}", "10.61.13.254")
+    assert f"apache-activemq-{OLD}/" in unit(where, "ExecStart")
+    assert drain(where.address, queue) == ["of before"]
+
+
 def test_an_upgrade_keeps_the_messages_and_so_does_the_way_back(broker: Brokers, converged: Run) -> None:
     where, queue = broker.hosts[NAME], "brokerkit.smoke.upgrade"
     bodies = [f"before the upgrade {number}" for number in range(20)]
