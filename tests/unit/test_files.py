@@ -7,7 +7,10 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import stat
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -329,6 +332,35 @@ def test_after_a_killed_commit_the_next_change_is_rolled_back_to_the_files_befor
         chosen.roll_back()
         now = {name: found(host).get(name) for name in NEW}
         assert now in (NEW, {**OLD, "more.config": None}), f"step {number}: {now}"
+
+
+def dies(action) -> None:
+    """Run `action` in a process that the kernel ends when it comes to `os.rename` or starts a program."""
+    child = os.fork()
+    if child == 0:
+        os.rename = subprocess.Popen = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+        action()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+
+
+def test_the_next_run_removes_the_copies_that_a_killed_one_left(host):
+    directory = host / "etc/broker"
+    dies(lambda: file_set(host).swap(compare(wanted(host, NEW)), keep=False))
+    assert list(directory.glob(".brokerkit-*"))
+    file_set(host).swap(compare(wanted(host, NEW)), keep=False)
+    assert not list(directory.glob(".brokerkit-*"))
+
+
+def test_the_next_check_removes_the_set_that_a_killed_one_left(host, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    others = [tmp_path / f"brokerkit-{os.getpid()}-mine", tmp_path / "brokerkit-notes"]
+    for other in others:
+        other.mkdir()
+    dies(lambda: validate(wanted(host, NEW), "#!/bin/sh\n", [], timeout=10))
+    assert len(list(tmp_path.glob("brokerkit-*"))) == 3
+    validate(wanted(host, NEW), "#!/bin/sh\n", [], timeout=10)
+    assert sorted(tmp_path.glob("brokerkit-*")) == sorted(others)
 
 
 # --- judging ------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ knows that a restart is still owed. Nothing is inferred from timestamps.
 from __future__ import annotations
 
 import contextlib
+import glob
 import grp
 import json
 import os
@@ -115,7 +116,8 @@ def stage(files: list[Wanted], directory: str) -> None:
 
 def validate(files: list[Wanted], script: str, arguments: list[str], timeout: float) -> None:
     """Run `script` with the staging directory and `arguments`; raise FileSetError with its objections."""
-    with tempfile.TemporaryDirectory(prefix="brokerkit-") as directory:
+    _sweep(tempfile.gettempdir(), "brokerkit-")
+    with tempfile.TemporaryDirectory(prefix=f"brokerkit-{os.getpid()}-") as directory:
         stage(files, directory)
         program = os.path.join(directory, ".validate")
         _write(program, script, 0o700, None)
@@ -136,9 +138,27 @@ def validate(files: list[Wanted], script: str, arguments: list[str], timeout: fl
             raise FileSetError(said or silence)
 
 
+def _sweep(directory: str, prefix: str) -> None:
+    """Remove what killed runs have left in `directory`: copies of files, some of which hold secrets.
+
+    The names hold the process id of their maker: what belongs to a process that lives is left alone.
+    """
+    for path in glob.glob(os.path.join(glob.escape(directory), f"{prefix}[0-9]*-*")):
+        maker = os.path.basename(path)[len(prefix) :].partition("-")[0]
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.exists(f"/proc/{maker}") or os.lstat(path).st_uid != os.geteuid():
+                continue
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                os.unlink(path)
+
+
 def _write(path: str, content: str, mode: int, ids: tuple[int, int] | None) -> None:
     """Replace `path` atomically: whoever reads it sees the old file or the new one, never half of one."""
-    handle, temporary = tempfile.mkstemp(prefix=".brokerkit-", dir=os.path.dirname(path))
+    directory = os.path.dirname(path)
+    _sweep(directory, ".brokerkit-")
+    handle, temporary = tempfile.mkstemp(prefix=f".brokerkit-{os.getpid()}-", dir=directory)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as stream:
             if ids is not None:

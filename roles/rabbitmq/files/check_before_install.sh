@@ -6,6 +6,7 @@
 # usage: check_before_install.sh STAGE ESCRIPT PACKAGE     the candidate, the text of check_config.escript, as apt-get takes it
 set -eu
 stage=$1 script=$2 package=$3
+rm -rf /var/tmp/brokerkit-?????? # of a run that was killed
 room=$(mktemp -d /var/tmp/brokerkit-XXXXXX)
 trap 'rm -rf "$room"' EXIT
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
