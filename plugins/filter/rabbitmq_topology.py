@@ -10,7 +10,8 @@ from typing import Any
 # The library ships to targets as ansible.module_utils.brokers; the controller finds it beside this file.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "module_utils"))
 
-from brokers import model, validate
+from ansible.errors import AnsibleFilterError
+from brokers import adopt, backup, model, validate
 
 
 def rabbitmq_topology_refusals(
@@ -24,6 +25,14 @@ def rabbitmq_topology_refusals(
     """Return what is wrong with a declared document: sentences with their remedies, none when all is well."""
     found = validate.refusals(plain(document), prefix, plain(extra_tags), closed)
     return found + validate.prune_refusals(model.Prune(plain(prune or {}), tuple(plain(protected))), prefix)
+
+
+def rabbitmq_topology_from_backup(path: str) -> dict[str, list[dict[str, Any]]]:
+    """Return the document that a file of definitions amounts to, by kind of object."""
+    try:
+        return adopt.document_of(backup.load(path))
+    except backup.BackupFailed as error:
+        raise AnsibleFilterError(str(error)) from None
 
 
 def plain(value: Any) -> Any:
@@ -40,4 +49,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return name -> function for each filter."""
-        return {"rabbitmq_topology_refusals": rabbitmq_topology_refusals}
+        return {
+            "rabbitmq_topology_from_backup": rabbitmq_topology_from_backup,
+            "rabbitmq_topology_refusals": rabbitmq_topology_refusals,
+        }

@@ -666,19 +666,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.brokers import api, backup, converge, diff
 from ansible.module_utils.brokers.kinds import BY_NAME
 from ansible.module_utils.brokers.model import Prune
-from ansible.module_utils.brokers.options import kind_options
+from ansible.module_utils.brokers.options import CONNECTION, kind_options
 
-CONNECTION = {
-    "url": {"type": "str", "default": "http://127.0.0.1:15672"},
-    "username": {"type": "str", "required": True},
-    "password": {"type": "str", "required": True, "no_log": True},
-    "validate_certs": {"type": "bool", "default": True},
-    "ca_file": {"type": "path"},
-    "client_cert": {"type": "path"},
-    "client_key": {"type": "path"},
-    "timeout": {"type": "int", "default": 60},
-    "wait": {"type": "int", "default": 30},
-}
 BEHAVIOUR = {
     "plan_without_broker": {"type": "bool", "default": False},
     "extra_tags": {"type": "list", "elements": "str", "default": []},

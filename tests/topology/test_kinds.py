@@ -269,8 +269,8 @@ FIXED = [
     (
         "internal exchange",
         {"exchanges": [{"vhost": VHOST, "name": "e 2", "internal": True, "durable": False}]},
-        'exchanges:\n  - vhost: "bk/t %ü"\n    name: e 2\n    type: direct\n    durable: false\n    auto_delete: false\n'
-        "    internal: true\n    arguments: {}\n",
+        'exchanges:\n  - vhost: "bk/t %ü"\n    name: e 2\n    type: direct\n    durable: false\n'
+        "    auto_delete: false\n    internal: true\n    arguments: {}\n",
         {"exchanges": [{"vhost": VHOST, "name": "e 2", "state": "absent"}]},
         'exchanges:\n  - vhost: "bk/t %ü"\n    name: e 2\n    durable: false\n    internal: true\n',
         HOME,

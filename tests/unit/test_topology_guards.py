@@ -228,8 +228,8 @@ LAZY = {"queues": [{"vhost": "v", "name": "q", "arguments": {"x-queue-mode": "la
 )
 def test_what_a_version_rejects_or_ignores_is_said(document, version, fatal):
     found = list(obsolete.found(expand(document), version))
-    assert [is_fatal for is_fatal, _ in found] == ([] if fatal is None else [fatal])
-    assert all(("rejects" if is_fatal else "ignores") in text for is_fatal, text in found)
+    assert [is_fatal for _, is_fatal, _ in found] == ([] if fatal is None else [fatal])
+    assert all(("rejects" if is_fatal else "ignores") in text for _, is_fatal, text in found)
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_what_a_version_rejects_or_ignores_is_said(document, version, fatal):
     ],
 )
 def test_what_a_version_does_not_know_is_refused(document, version, word):
-    (refusal,) = validate.refusals_against(expand(document), held(), Snapshot({}, version))
+    ((refusal,),) = validate.refusals_against(expand(document), held(), Snapshot({}, version)).values()
     assert word in refusal and "upgrade the broker" in refusal
 
 
@@ -259,10 +259,10 @@ def policy(name, pattern, **fields):
 
 
 def rivals(*policies, **sections):
-    return list(shadows.refusals(expand({"policies": list(policies), **sections}), {}))
+    return list(shadows.found(expand({"policies": list(policies), **sections}), {}))
 
 
-def test_policies_of_one_priority_and_pattern_are_refused():
+def test_policies_of_one_priority_and_pattern_are_rivals():
     (refusal,) = rivals(policy("a", "^q"), policy("b", "^q"))
     assert (
         "policies[1].priority: is 0, as that of policy 'a' (policies[0]), and both apply to what matches '^q'"
@@ -270,7 +270,7 @@ def test_policies_of_one_priority_and_pattern_are_refused():
     )
 
 
-def test_policies_that_meet_on_a_declared_queue_are_refused():
+def test_policies_that_meet_on_a_declared_queue_are_rivals():
     queue = {"vhost": "v", "name": "q.x", "type": "quorum"}
     (refusal,) = rivals(policy("a", "^q"), policy("b", "x$", apply_to="queues"), queues=[queue])
     assert "queue 'q.x'" in refusal
@@ -297,8 +297,7 @@ def test_a_declared_policy_meets_one_of_the_broker():
             {"vhost": "v", "name": "old", "pattern": "^q", "definition": {}, "priority": 0, "apply-to": "all"}
         ]
     )
-    assert len(list(shadows.refusals(expand({"policies": [policy("new", "^q")]}), current))) == 1
+    assert len(list(shadows.found(expand({"policies": [policy("new", "^q")]}), current))) == 1
     assert (
-        list(shadows.refusals(expand({"policies": [policy("old", "^q", definition={"a": 1})]}), current))
-        == []
+        list(shadows.found(expand({"policies": [policy("old", "^q", definition={"a": 1})]}), current)) == []
     )

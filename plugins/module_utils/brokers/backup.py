@@ -19,6 +19,23 @@ class BackupFailed(Exception):
     """The backup could not be written, so nothing else was; the text is a sentence with a remedy."""
 
 
+def load(path: str) -> dict[str, Any]:
+    """The definitions in a file: one of this module's, or one that the broker exported.
+
+    :raises BackupFailed: when it is not that.
+    """
+    try:
+        content = Path(path).read_bytes()
+        definitions = json.loads(gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content)
+    except (OSError, EOFError, ValueError) as error:
+        raise BackupFailed(
+            f"{path} is not a file of definitions ({error}); name one that a backup wrote"
+        ) from None
+    if not isinstance(definitions, dict) or not isinstance(definitions.get("vhosts"), list):
+        raise BackupFailed(f"{path} holds no definitions of a whole broker; name one that a backup wrote")
+    return definitions
+
+
 @dataclass(frozen=True)
 class Store:
     """A folder of backups, of which the newest ``count`` of the broker ``name`` stay."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
-from . import backup, kept, validate
+from . import adopt, backup, kept, validate
 from .api import Client, Interrupted
 from .document import expand
 from .kinds import further_reads, read_current
@@ -84,7 +84,7 @@ def converge(
         if check or not (todo.actions or finish):
             return outcome
         if attempt == 0 and store is not None:
-            outcome.backup_file = store.keep(snapshot.definitions, outcome.version)
+            outcome.backup_file = store.keep(adopt.whole_definitions(client), outcome.version)
         try:
             context = Context(snapshot.version, client.access.username)
             for request in (*requests(todo.actions, context), *finish):
@@ -117,12 +117,15 @@ def _in(action: Action) -> str:
 def _planned(client: Client, wanted: Wanted, desired: Desired) -> tuple[Snapshot, Plan]:
     snapshot = read(client, desired)
     current = read_current(snapshot)
-    refused = validate.refusals_against(desired, current, snapshot, wanted.prefix)
     states = queue_states(client, queues_at_stake(desired, current, wanted.prune), current)
-    todo = plan(desired, current, client.access.username, states, wanted.prune, kept.left_over(snapshot))
+    user, owed = client.access.username, kept.left_over(snapshot)
+    todo = plan(desired, current, user, states, wanted.prune, owed)
+    wrong = validate.refusals_against(desired, current, snapshot, wanted.prefix)
+    refused = [text for action in todo.actions for text in wrong.get(action.path, ())]
     if refused or todo.refusals:
         raise Refused([*refused, *todo.refusals])
-    return snapshot, replace(todo, warnings=(*validate.warnings(desired, snapshot.version), *todo.warnings))
+    warnings = validate.warnings(desired, current, snapshot.version)
+    return snapshot, replace(todo, warnings=(*warnings, *todo.warnings))
 
 
 def plan_without_broker(wanted: Wanted) -> Outcome:

@@ -107,11 +107,11 @@ def _field_names(action: Action) -> list[str]:
 def _value(value: Any, part: Field) -> str:
     if part.elements is not None:
         items = sorted(value) if part.canonical([]) == frozenset() else value
-        return "[" + ", ".join(_scalar(item) for item in items) + "]"
-    return _scalar(value)
+        return "[" + ", ".join(scalar(item) for item in items) + "]"
+    return scalar(value)
 
 
-def _scalar(value: Any) -> str:
+def scalar(value: Any) -> str:
     """A value on one line of YAML; JSON is YAML, so anything that is not a plain word is written as JSON."""
     if (
         isinstance(value, str)

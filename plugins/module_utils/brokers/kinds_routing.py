@@ -217,7 +217,17 @@ QUEUES = Kind(
 
 
 def read_bindings(snapshot: Snapshot) -> list[Object]:
-    return [dict(raw) for raw in snapshot.section("bindings") if raw["source"]]
+    """Bindings, but for those of queues that are not declared objects: exclusive ones and those the broker names."""
+    queues = {(raw["vhost"], raw["name"]) for raw in snapshot.section("queues")}
+    return [
+        dict(raw)
+        for raw in snapshot.section("bindings")
+        if raw["source"]
+        and (
+            raw["destination_type"] != "queue"
+            or ((raw["vhost"], raw["destination"]) in queues and not raw["destination"].startswith("amq."))
+        )
+    ]
 
 
 def write_binding(action: Action, context: Context) -> list[Write]:

@@ -50,8 +50,8 @@ OBSOLETE = (
 )
 
 
-def found(desired: Desired, version: Version) -> Iterator[tuple[bool, str]]:
-    """What of a document this version does not take: whether it is rejected, and the sentence that says so."""
+def found(desired: Desired, version: Version) -> Iterator[tuple[str, bool, str]]:
+    """What of a document this version does not take: the item's path, whether it is rejected, and a sentence."""
     for rule in OBSOLETE:
         if version < rule.since:
             continue
@@ -60,6 +60,7 @@ def found(desired: Desired, version: Version) -> Iterator[tuple[bool, str]]:
                 if _meant(rule, key, value):
                     verb = "rejects" if rule.rejected else "ignores"
                     yield (
+                        item.path,
                         rule.rejected,
                         (
                             f"{item.path}.{rule.field}.{key}: RabbitMQ {show_version(version)} {verb} it: "

@@ -1,4 +1,4 @@
-"""Argument specs of the kinds, made from their declarations."""
+"""Argument specs: those of the kinds, made from their declarations, and those of the connection."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ from typing import Any
 from .document import STATES
 from .kinds import BY_NAME, KINDS, short_forms_of
 from .model import Field, Kind
+
+CONNECTION: dict[str, Any] = {
+    "url": {"type": "str", "default": "http://127.0.0.1:15672"},
+    "username": {"type": "str", "required": True},
+    "password": {"type": "str", "required": True, "no_log": True},
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_file": {"type": "path"},
+    "client_cert": {"type": "path"},
+    "client_key": {"type": "path"},
+    "timeout": {"type": "int", "default": 60},
+    "wait": {"type": "int", "default": 30},
+}
 
 
 def kind_options() -> dict[str, Any]:

@@ -20,8 +20,8 @@ SCOPES = {
 }
 
 
-def refusals(desired: Desired, current: Current) -> Iterator[str]:
-    """Declared policies that meet another one of the same priority on the same object, or have its pattern."""
+def found(desired: Desired, current: Current) -> Iterator[str]:
+    """Sentences on declared policies that meet one of the same priority on an object, or have its pattern."""
     for kind in ("policies", "operator_policies"):
         paths = {item.identity: item.path for item in desired.get(kind, []) if not item.absent}
         if not paths:
@@ -34,12 +34,12 @@ def refusals(desired: Desired, current: Current) -> Iterator[str]:
 
 def _objects(desired: Desired, current: Current) -> dict[str, list[tuple[str, str]]]:
     """Scope and name of every queue and exchange, by virtual host."""
-    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    objects: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for (vhost, name), held in _as_it_will_be("queues", desired, current).items():
-        found[vhost].append((held.get("type", "classic"), name))
+        objects[vhost].append((held.get("type", "classic"), name))
     for vhost, name in _as_it_will_be("exchanges", desired, current):
-        found[vhost].append((EXCHANGES, name))
-    return found
+        objects[vhost].append((EXCHANGES, name))
+    return objects
 
 
 def _rivals(policies: dict[Identity, Object]) -> list[dict[Identity, Object]]:
@@ -62,7 +62,7 @@ def _refused(
                 place = f" ({paths[other]})" if other in paths else ""
                 yield (
                     f"{paths[one]}.priority: is {rivals[one].get('priority', 0)}, as that of policy "
-                    f"{other[1]!r}{place}, and both apply to {what}, so the broker would pick one of them at "
+                    f"{other[1]!r}{place}, and both apply to {what}, so the broker picks one of them at "
                     "random; give them different priorities"
                 )
 

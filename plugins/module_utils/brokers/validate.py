@@ -7,6 +7,7 @@ what only a broker's own objects and version can tell.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -51,27 +52,33 @@ def refusals(
         *_duplicates(desired),
         *_unknown_tags(desired, extra_tags, prefix),
         *_references_to_absent(desired),
-        *shadows.refusals(desired, {}),
     ]
-    return found + (list(_unknown_references(desired, {}, prefix)) if closed else [])
+    return found + [text for _, text in _unknown_references(desired, {}, prefix) if closed]
 
 
-def refusals_against(desired: Desired, current: Current, snapshot: Snapshot, prefix: str = "") -> list[str]:
-    """What is wrong with an expanded document on this broker: names it does not have, things it does not
-    know.
+def refusals_against(
+    desired: Desired, current: Current, snapshot: Snapshot, prefix: str = ""
+) -> dict[str, list[str]]:
+    """What is wrong with an expanded document on this broker, by the path of the item.
+
+    Names it does not have, things it does not know. What the broker holds already, however it came to be there, is
+    not wrong: the caller refuses for items that would be written.
     """
-    return [
+    found: dict[str, list[str]] = defaultdict(list)
+    for path, text in (
         *_unknown_references(desired, current, prefix),
         *_version_refusals(desired, current, snapshot.version),
         *_broker_refusals(desired, snapshot),
-        *(text for fatal, text in obsolete.found(desired, snapshot.version) if fatal),
-        *shadows.refusals(desired, current),
-    ]
+        *((path, text) for path, fatal, text in obsolete.found(desired, snapshot.version) if fatal),
+    ):
+        found[path].append(text)
+    return found
 
 
-def warnings(desired: Desired, version: Version) -> list[str]:
-    """What this broker takes and ignores."""
-    return [text for fatal, text in obsolete.found(desired, version) if not fatal]
+def warnings(desired: Desired, current: Current, version: Version) -> list[str]:
+    """What this broker takes and ignores, or takes and decides at random."""
+    ignored = [text for _, fatal, text in obsolete.found(desired, version) if not fatal]
+    return [*ignored, *shadows.found(desired, current)]
 
 
 def prune_refusals(prune: Prune, prefix: str = "") -> list[str]:
@@ -151,7 +158,10 @@ def _references_to_absent(desired: Desired) -> Iterator[str]:
             )
 
 
-def _unknown_references(desired: Desired, current: Current, prefix: str) -> Iterator[str]:
+Found = Iterator["tuple[str, str]"]  # the path of an item, and what is wrong with it
+
+
+def _unknown_references(desired: Desired, current: Current, prefix: str) -> Found:
     declared = {(item.kind.name, item.identity) for item in _items(desired)}
     for item, reference in _references(desired):
         known = (reference.kind, reference.identity) in declared
@@ -160,22 +170,24 @@ def _unknown_references(desired: Desired, current: Current, prefix: str) -> Iter
         where = f"{prefix}{reference.kind}"
         place = f"neither declared in {where} nor on the broker" if current else f"not declared in {where}"
         yield (
+            item.path,
             f"{item.path}.{reference.field}: {reference.identity[-1]!r} is {place}; "
-            "add it there or correct the name"
+            "add it there or correct the name",
         )
 
 
-def _version_refusals(desired: Desired, current: Current, version: Version) -> Iterator[str]:
+def _version_refusals(desired: Desired, current: Current, version: Version) -> Found:
     for item in _items(desired):
         if item.absent or not version:
             continue
         if version < item.kind.since:
-            yield _too_old(item.path, version, item.kind.since, "item")
+            yield item.path, _too_old(item.path, version, item.kind.since, "item")
             continue
         existing = current.get(item.kind.name, {}).get(item.identity)
         for part in item.kind.fields:
             if part.name in item.values:
-                yield from _field_version_refusals(item, part, existing, version)
+                for text in _field_version_refusals(item, part, existing, version):
+                    yield item.path, text
 
 
 def _field_version_refusals(
@@ -196,17 +208,16 @@ def _field_version_refusals(
 
 def _too_old(path: str, version: Version, since: Version, what: str) -> str:
     return (
-        f"{path}: RabbitMQ {show_version(version)} does not know it, {show_version(since)} is the first "
-        "that does; "
-        f"upgrade the broker or remove the {what}"
+        f"{path}: RabbitMQ {show_version(version)} does not know it, {show_version(since)} is the first that "
+        f"does; upgrade the broker or remove the {what}"
     )
 
 
-def _broker_refusals(desired: Desired, snapshot: Snapshot) -> Iterator[str]:
+def _broker_refusals(desired: Desired, snapshot: Snapshot) -> Found:
     for item in _items(desired):
         if not item.absent:
             for name, problem in item.kind.check_on_broker(item.values, snapshot):
-                yield f"{item.path}.{name}: {problem}"
+                yield item.path, f"{item.path}.{name}: {problem}"
 
 
 def _label(item: Item) -> str:
