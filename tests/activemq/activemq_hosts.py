@@ -114,8 +114,16 @@ class Brokers:
 
 
 def smoke(endpoints: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the prober on an endpoints file."""
-    command = [sys.executable, str(ROOT / "scripts" / "smoke.py"), "--endpoints", str(endpoints), *arguments]
+    """Run the prober on an endpoints file, with time for a machine that is busy with other tests."""
+    command = [
+        sys.executable,
+        str(ROOT / "scripts" / "smoke.py"),
+        "--endpoints",
+        str(endpoints),
+        "--timeout",
+        "40",
+    ]
+    command += arguments
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
