@@ -114,10 +114,11 @@ def main() -> None:
         "addresses": {name: hostfacts.resolve(name) for name in {hostname, *wanted["resolve"]}},
         "files": sorted(found for path in wanted["files"] for found in glob.glob(path)),
         "hosts_block": hostfacts.HOSTS_MARK in (read("/etc/hosts") or ""),
-        "dpkg_interrupted": bool(glob.glob("/var/lib/dpkg/updates/[0-9]*")),
+        "dpkg_interrupted": False,
         "packages": {},
     }
     try:
+        result["dpkg_interrupted"] = hostfacts.interrupted()
         result["packages"] = hostfacts.packages(wanted["packages"])
         if wanted["unit"]:
             result["unit"] = hostfacts.unit(wanted["unit"])

@@ -142,6 +142,20 @@ def test_only_packages_that_are_configured_count_as_installed(program):
     assert hostfacts.packages([]) == {}
 
 
+@pytest.mark.parametrize(
+    ("states", "cut_off"),
+    [
+        ("installed\nconfig-files\ntriggers-pending\n", False),
+        ("installed\nunpacked\n", True),
+        ("half-installed\ninstalled\n", True),
+        ("half-configured\n", True),
+    ],
+)
+def test_an_installation_was_cut_off_when_a_package_is_not_set_up(program, states, cut_off):
+    program("dpkg-query", states)
+    assert hostfacts.interrupted() is cut_off
+
+
 def test_a_units_state_is_read_from_systemd(program):
     program("systemctl", "MainPID=4711\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\n")
     assert hostfacts.unit("rabbitmq-server.service") == {

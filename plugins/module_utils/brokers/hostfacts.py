@@ -99,6 +99,13 @@ def packages(names: list[str]) -> dict[str, str]:
     return {row[1]: row[2] for row in rows if len(row) == 3 and row[0].startswith("ii")}
 
 
+def interrupted() -> bool:
+    """Return whether an installation was cut off: dpkg's journal is not empty, or a package is not set up yet."""
+    done = _run(["dpkg-query", "-W", "-f", "${db:Status-Status}\n"])
+    cut_off = {"half-installed", "unpacked", "half-configured"}  # dpkg(1), "Package states"
+    return bool(cut_off & {*done.stdout.split()}) or bool(glob.glob("/var/lib/dpkg/updates/[0-9]*"))
+
+
 def parse_plan(text: str) -> dict[str, str]:
     """Return package -> version from the `Inst` lines of `apt-get --simulate`."""
     return {match["name"]: match["to"] for match in _INST.finditer(text)}
