@@ -152,7 +152,12 @@ class Machine:
         endpoints = (self.controller.directory / "endpoints.json").read_text(encoding="utf-8")
         for text in (self.host.name, self.host.address):
             endpoints = endpoints.replace(text, "HOST")
-        return {**found, "endpoints": endpoints, "heartbeat": self.settings[0]["rabbitmq_heartbeat"]}
+        return {
+            **found,
+            "endpoints": endpoints,
+            "heartbeat": self.settings[0]["rabbitmq_heartbeat"],
+            "heartbeat in force": self.host.evaluate("application:get_env(rabbit, heartbeat)."),
+        }
 
     def kill(self, where: Kill) -> None:
         """Start a converge and end it there."""
