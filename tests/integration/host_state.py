@@ -21,7 +21,6 @@ import urllib.request
 TREES = (
     "/etc/rabbitmq",
     "/etc/systemd/system",
-    "/run/systemd/system/rabbitmq-server.service.d",
     "/var/lib/brokerkit",
 )
 FILES = ("/var/lib/rabbitmq/.erlang.cookie", "/var/lib/rabbitmq/administrator.json")

@@ -29,7 +29,6 @@ UNCONFIGURE = """
 systemctl stop rabbitmq-server epmd.service
 rm -rf /etc/rabbitmq/* /etc/systemd/system/rabbitmq-server.service.d /var/lib/brokerkit/rabbitmq
 rm -rf /var/lib/rabbitmq/mnesia /var/lib/rabbitmq/administrator.json /var/lib/rabbitmq/.erlang.cookie
-rm -rf /run/systemd/system/rabbitmq-server.service.d
 ln -sf /dev/null /etc/systemd/system/rabbitmq-server.service
 systemctl daemon-reload
 """

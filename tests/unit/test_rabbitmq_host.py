@@ -118,7 +118,7 @@ def test_a_distribution_address_that_the_name_leads_to_is_right():
 def data(*names):
     return host(
         files=[
-            "/run/systemd/system/rabbitmq-server.service.d/administrator.conf",
+            "/etc/systemd/system/rabbitmq-server.service.d/administrator.conf",
             *(f"/var/lib/rabbitmq/mnesia/{name}" for name in names),
         ]
     )
