@@ -734,9 +734,7 @@ def result_of(module, outcome):
     result = {
         "changed": bool(plan),
         "plan": plan,
-        "counts": {
-            verb: sum(entry["action"] == verb for entry in plan) for verb in ("create", "update", "delete")
-        },
+        "counts": {verb: sum(entry["action"] == verb for entry in plan) for verb in VERBS},
         "broker_version": outcome.version,
     }
     if outcome.backup_file:
