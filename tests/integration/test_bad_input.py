@@ -137,7 +137,7 @@ ON_THE_HOST: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "version that no repository holds": (
         {"rabbitmq_version": "9.9"},
-        ("rabbitmq_version", "9.9", "apt-cache policy"),
+        ("rabbitmq_version: 9.9 is wanted", "hold 3.10.8", "correct"),
     ),
     "setting that this version lacks": (
         {"rabbitmq_default_queue_type": "quorum"},
