@@ -78,7 +78,7 @@ def test_no_default_broker_answers_while_a_host_is_converged(machines, controlle
     assert {f"{one}:{DECLARED['amqp']} refused" for one in both} <= set(seen["amqp"])
     assert seen["cookies"] == [digest(declared["rabbitmq_erlang_cookie"])]
     # One boot, with the final configuration: the process that runs is the first one.
-    starts = machine.run("grep --count 'Starting RabbitMQ' /var/log/rabbitmq/rabbit@*.log")
+    starts = machine.run(f"grep --count 'Starting RabbitMQ' /var/log/rabbitmq/rabbit@{machine.name}.log")
     assert machine.broker_pid() and starts.strip() == "1"
 
 
