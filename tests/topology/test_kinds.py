@@ -369,6 +369,49 @@ CASES += [
 ]
 
 
+CASES += [
+    Case(
+        "policy for one type of queue",
+        {
+            "policies": [
+                {**POLICY, "pattern": "^a", "definition": {"max-length": 5}, "apply_to": "quorum_queues"}
+            ]
+        },
+        'policies:\n  - vhost: "bk/t %ü"\n    name: p 1\n    pattern: "^a"\n    definition: {"max-length": 5}\n'
+        "    priority: 0\n    apply_to: quorum_queues\n",
+        {
+            "policies": [
+                {**POLICY, "pattern": "^a", "definition": {"max-length": 5}, "apply_to": "classic_queues"}
+            ]
+        },
+        'policies:\n  - vhost: "bk/t %ü"\n    name: p 1\n    apply_to: quorum_queues\n',
+        'policies:\n  - vhost: "bk/t %ü"\n    name: p 1\n    apply_to: classic_queues\n',
+        {"policies": [{**POLICY, "state": "absent"}]},
+        'policies:\n  - vhost: "bk/t %ü"\n    name: p 1\n    pattern: "^a"\n    definition: {"max-length": 5}\n'
+        "    apply_to: classic_queues\n",
+        around=HOME,
+        since=(3, 12),
+    ),
+    Case(
+        "stream",
+        {
+            "queues": [
+                {"vhost": VHOST, "name": "s", "arguments": {"x-queue-type": "stream", "x-max-age": "1D"}}
+            ]
+        },
+        'queues:\n  - vhost: "bk/t %ü"\n    name: s\n    type: stream\n    durable: true\n    auto_delete: false\n'
+        '    arguments: {"x-max-age": "1D"}\n',
+        {},
+        "",
+        "",
+        {"queues": [{"vhost": VHOST, "name": "s", "state": "absent"}]},
+        'queues:\n  - vhost: "bk/t %ü"\n    name: s\n    type: stream\n    arguments: {"x-max-age": "1D"}\n',
+        around=HOME,
+        since=(3, 9),
+    ),
+]
+
+
 def exact(result: Result, before: str, after: str) -> None:
     assert (result.before, result.after) == (before, after)
     assert result.warnings == []
@@ -403,5 +446,42 @@ def test_life_of_an_object(broker, case):
         if case.second:
             exact(step(broker, case.second, "update"), case.before, case.after)
         exact(step(broker, case.removed, "delete"), case.gone, "")
+    finally:
+        broker.clean()
+
+
+def test_feature_flags_are_enabled_and_stay_so(broker):
+    """Enabling is for ever, so a second run of this test finds nothing to do."""
+    flags = broker.get("/api/feature-flags")
+    wanted = [flag["name"] for flag in flags if flag["stability"] in ("stable", "required")]
+    disabled = sorted(flag["name"] for flag in flags if flag["name"] in wanted and flag["state"] != "enabled")
+    document = {"feature_flags": [{"name": name} for name in wanted]}
+    for check in (True, False):
+        done = broker.converge(check=check, **document)
+        assert done.plan == [("create", "feature_flags", name, ()) for name in disabled]
+    assert broker.converge(**document).plan == []
+
+
+def test_an_unknown_feature_flag_is_refused(broker):
+    with pytest.raises(
+        Refused, match=r"feature_flags\[0\]\.name: 'no_such_flag' is not a feature flag of this broker"
+    ):
+        broker.converge(feature_flags=[{"name": "no_such_flag"}])
+
+
+def test_a_queue_without_a_type_gets_that_of_its_virtual_host(broker):
+    if broker.version < (3, 10):
+        return
+    try:
+        broker.converge(
+            vhosts=[{"name": "bk", "default_queue_type": "quorum"}], queues=[{"vhost": "bk", "name": "q"}]
+        )
+        broker.converge(queues=[{"vhost": "bk", "name": "later"}])
+        types = {
+            raw["arguments"]["x-queue-type"]
+            for raw in broker.get("/api/definitions")["queues"]
+            if raw["vhost"] == "bk"
+        }
+        assert types == {"quorum"}
     finally:
         broker.clean()

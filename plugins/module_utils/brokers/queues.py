@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 
 from .api import Client
 from .kind_parts import path
-from .model import Current, Identity, QueueState
+from .model import Current, Identity, Object, QueueState
 
 # Classic queues are counted at once, quorum queues, streams and consumers only every 5 s: a message published or a
 # consumer started a moment ago is not seen before (tried on 3.8.9, 3.10.8, 4.0.5 and 4.3.6).
 REFRESH_SECONDS = 6.0
+REFRESHES = 3
 TOTALS = "?disable_stats=true&enable_queue_totals=true"
 
 
@@ -20,16 +21,21 @@ def queue_states(client: Client, queues: Sequence[Identity], current: Current) -
     """The messages and consumers of queues. One that the broker does not count is left out: it counts as busy.
 
     Classic queues are asked once, because the broker itself tests them again when they are removed. The others have
-    no such test: those that look empty are asked a second time, after the broker has counted anew.
+    no such test: those that look empty, or are not counted yet, are asked again after the broker has counted anew.
 
     :raises ApiError: when the broker cannot be reached or refuses.
     """
     states = _states(client, queues)
-    idle = [identity for identity, state in states.items() if not state.busy]
-    uncertain = [identity for identity in idle if current["queues"][identity]["type"] != "classic"]
-    if uncertain:
+    for _ in range(REFRESHES):
+        idle = {identity for identity in queues if identity not in states or not states[identity].busy}
+        uncertain = sorted(identity for identity in idle if current["queues"][identity]["type"] != "classic")
+        unknown = any(identity not in states for identity in uncertain)
+        if not uncertain:
+            break
         time.sleep(REFRESH_SECONDS)
         states.update(_states(client, uncertain))
+        if not unknown:
+            break
     return states
 
 
@@ -40,6 +46,16 @@ def _states(client: Client, queues: Iterable[Identity]) -> dict[Identity, QueueS
         consumers = Counter(row["queue"]["name"] for row in client.get(path("consumers", vhost)))
         for row in client.get(path("queues", vhost) + TOTALS):
             identity = (vhost, row["name"])
-            if identity in wanted and row.get("messages") is not None:
-                found[identity] = QueueState(row["messages"], consumers[row["name"]])
+            if identity in wanted:
+                messages = _messages(client, row, identity)
+                if messages is not None:
+                    found[identity] = QueueState(messages, consumers[row["name"]])
     return found
+
+
+def _messages(client: Client, row: Object, identity: Identity) -> int | None:
+    """The totals leave streams out; those are in the statistics of each, some seconds after it was made."""
+    messages: int | None = row.get("messages")
+    if messages is None:
+        messages = client.get(path("queues", *identity)).get("messages")
+    return messages
