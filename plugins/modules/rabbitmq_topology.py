@@ -171,7 +171,6 @@ options:
       value:
         description: The limit; -1 is none.
         type: int
-        required: true
       state:
         description: Whether the limit of a virtual host exists.
         type: str
@@ -284,7 +283,6 @@ options:
       value:
         description: The limit; -1 is none.
         type: int
-        required: true
       state:
         description: Whether the limit of a user exists.
         type: str
@@ -332,7 +330,6 @@ options:
       value:
         description: The value; passwords in its URIs are masked in the diff.
         type: raw
-        required: true
       state:
         description: Whether the global parameter exists.
         type: str
@@ -361,7 +358,6 @@ options:
       value:
         description: The value; passwords in its URIs are masked in the diff.
         type: raw
-        required: true
       state:
         description: Whether the runtime parameter exists.
         type: str
@@ -384,11 +380,9 @@ options:
       pattern:
         description: Regular expression of the names it applies to.
         type: str
-        required: true
       definition:
         description: What it sets.
         type: dict
-        required: true
       priority:
         description: The policy of the highest priority applies; only one does.
         type: int
@@ -418,11 +412,9 @@ options:
       pattern:
         description: Regular expression of the names it applies to.
         type: str
-        required: true
       definition:
         description: What it sets.
         type: dict
-        required: true
       priority:
         description: The policy of the highest priority applies; only one does.
         type: int

@@ -46,6 +46,7 @@ GONE = {
     "vhosts": [{"name": VHOST, "state": "absent", "force": True}],
     "users": [{"name": "bk-role", "state": "absent"}],
 }
+ONE_GONE = {"policies": [{"vhost": VHOST, "name": "p", "state": "absent"}]}
 CHANGED_BEFORE = (
     'users:\n  - name: bk-role\n    password: "********"  # the stored hash does not match the declared password\n'
     "    tags: [monitoring]\n"
@@ -129,6 +130,11 @@ def test_the_life_of_a_document(folder):
         assert (result["diff"]["before"], result["diff"]["after"]) == (CHANGED_BEFORE, CHANGED_AFTER)
     for result in both_modes(folder, SECOND):
         assert not result["changed"]
+    for result in both_modes(folder, ONE_GONE):
+        assert result["plan"] == [
+            {"action": "delete", "kind": "policies", "name": f"p on {VHOST}", "fields": []}
+        ]
+    converge(folder, SECOND)
 
 
 def test_drift_ends_with_an_error_and_a_report(folder):

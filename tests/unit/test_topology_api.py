@@ -135,6 +135,13 @@ def test_a_write_is_never_repeated(failure):
         assert seen == [("PUT", "/api/vhosts/v")]
 
 
+@pytest.mark.parametrize(("status", "kind"), [(400, api.Rejected), (409, api.Rejected), (403, api.ApiError)])
+def test_what_the_broker_rejects_as_it_stands_is_told_from_what_it_never_allows(status, kind):
+    with stub((status, b"{}")) as (client, _), pytest.raises(api.ApiError) as caught:
+        client.send(Request("PUT", "/api/vhosts/v", {}))
+    assert type(caught.value) is kind
+
+
 def test_what_is_gone_already_is_removed():
     with stub((404, b"")) as (client, _):
         client.send(Request("DELETE", "/api/vhosts/v"))

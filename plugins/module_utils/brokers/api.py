@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 READ_ATTEMPTS = 3
 PAUSE_SECONDS = 0.3
+REJECTIONS = (400, 404, 409, 412)
 
 
 class ApiError(Exception):
@@ -30,6 +31,10 @@ class ApiError(Exception):
 
 class Unreachable(ApiError):
     """Nothing listens at the address."""
+
+
+class Rejected(ApiError):
+    """The broker refused a write as it stood: it may hold something else than it did when the plan was made."""
 
 
 class Interrupted(ApiError):
@@ -113,7 +118,9 @@ class Client:
         if status < 300 or (status == 404 and request.method == "DELETE"):
             return body
         sentence = self._refused(request, status, body)
-        raise Interrupted(sentence) if status >= 500 else ApiError(sentence)
+        if status >= 500:
+            raise Interrupted(sentence)
+        raise Rejected(sentence) if status in REJECTIONS else ApiError(sentence)
 
     def _once(self, request: Request) -> tuple[int, bytes]:
         connection = self._connected()

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from . import adopt, backup, kept, validate
-from .api import Client, Interrupted
+from .api import Client, Interrupted, Rejected
 from .document import expand
 from .kinds import further_reads, read_current
 from .model import Action, Context, Definition, Desired, Plan, Prune, Request, Snapshot, Write, parse_version
@@ -92,6 +92,10 @@ def converge(
             break
         except Interrupted:
             if attempt == ROUNDS - 1:
+                raise
+        except Rejected:
+            # Another operator may have changed the broker since it was read; what is wrong is rejected again.
+            if attempt > 0:
                 raise
     _, left = _planned(client, wanted, desired)
     outcome.warnings += [

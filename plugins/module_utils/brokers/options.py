@@ -28,7 +28,7 @@ def kind_options() -> dict[str, Any]:
 
 def _list_of(kind: Kind, given: set[str]) -> dict[str, Any]:
     parts = (*kind.identity, *kind.fields, *kind.directives)
-    suboptions = {part.name: _option(part) for part in parts if part.name not in given}
+    suboptions = {part.name: _option(part, part in kind.identity) for part in parts if part.name not in given}
     for form in short_forms_of(kind):
         suboptions[form.option] = (
             {"type": "dict"} if form.mapping else _list_of(BY_NAME[form.child], form.given)
@@ -37,13 +37,14 @@ def _list_of(kind: Kind, given: set[str]) -> dict[str, Any]:
     return {"type": "list", "elements": "dict", "options": suboptions}
 
 
-def _option(part: Field) -> dict[str, Any]:
+def _option(part: Field, is_name: bool) -> dict[str, Any]:
+    """A field that is needed is not required here: an item that shall be absent is told by its name alone."""
     option: dict[str, Any] = {"type": part.type}
     if part.elements:
         option["elements"] = part.elements
     if part.choices:
         option["choices"] = list(part.choices)
-    if part.required:
+    if part.required and is_name:
         option["required"] = True
     option["no_log"] = part.secret
     return option
