@@ -154,10 +154,15 @@ def test_the_plugins_are_the_exact_list_as_the_broker_writes_it():
             'SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {10,0,0,5}"',
         ),
         ({"epmd_port": 4370}, "export ERL_EPMD_PORT=4370"),
+        ({}, "export ERL_CRASH_DUMP_SECONDS=0"),
     ],
 )
 def test_a_setting_is_a_line_of_the_environment(settings, there):
     assert there in lines(ENVIRONMENT, **settings)
+
+
+def test_a_crash_dump_is_for_who_asks():
+    assert not [line for line in lines(ENVIRONMENT, crash_dumps=True) if "CRASH_DUMP" in line]
 
 
 def test_a_short_node_name_asks_for_no_long_ones():
