@@ -92,7 +92,7 @@ def alarms(context: Context) -> str:
             "The broker blocks every connection that publishes until the alarm clears.",
             "Let consumers catch up, free disk space, or raise the threshold of that resource.",
         )
-    return "; ".join(map(_room, nodes))
+    return "; ".join(map(room, nodes))
 
 
 def _alarms(context: Context, nodes: Iterable[dict[str, Any]]) -> set[str]:
@@ -101,7 +101,7 @@ def _alarms(context: Context, nodes: Iterable[dict[str, Any]]) -> set[str]:
     3.8.9 has no health check of alarms alone; its /api/healthchecks/node also lists every channel and can hang.
     There the nodes' own reports have to do, which are up to 10 s old.
     """
-    rooms = {str(node["name"]): _room(node) for node in nodes}
+    rooms = {str(node["name"]): room(node) for node in nodes}
     answer = api.request(context, "GET", "/api/health/checks/alarms")
     if answer.status in (200, 503):
         listed = [(alarm["resource"], alarm["node"]) for alarm in (answer.body or {}).get("alarms", [])]
@@ -118,15 +118,13 @@ def reported_alarms(nodes: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
     ]
 
 
-def _room(node: dict[str, Any]) -> str:
-    def mega(key: str) -> str:
-        value = node.get(key)
-        return f"{value / 1e6:.0f}" if isinstance(value, int | float) else "?"
-
-    return (
-        f"{node['name']}: memory {mega('mem_used')} of {mega('mem_limit')} MB, "
-        f"disk {mega('disk_free')} MB free, limit {mega('disk_free_limit')}"
-    )
+def room(node: dict[str, Any]) -> str:
+    """Say how much memory and disk a node has left; a node that has just booted has not counted yet."""
+    counts = [node.get(key) for key in ("mem_used", "mem_limit", "disk_free", "disk_free_limit")]
+    mega = [f"{count / 1e6:.0f}" for count in counts if isinstance(count, int | float)]
+    if len(mega) < len(counts):
+        return f"{node['name']}: no figures yet"
+    return f"{node['name']}: memory {mega[0]} of {mega[1]} MB, disk {mega[2]} MB free, limit {mega[3]}"
 
 
 @probe(

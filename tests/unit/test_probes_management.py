@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from probes.management import compare, reported, reported_alarms
+from probes.management import compare, reported, reported_alarms, room
 from probes.management_client import Answer, segment
 from probes.model import Listener
 
@@ -98,6 +98,13 @@ def test_the_inventorys_name_for_the_management_listener() -> None:
 )
 def test_the_reason_of_an_answer(body: object, reason: str) -> None:
     assert Answer(503, body).reason == reason
+
+
+def test_the_room_that_a_node_has() -> None:
+    node = {"name": "n", "mem_used": 5e7, "mem_limit": 2e9, "disk_free": 3e10, "disk_free_limit": 2e9}
+    assert room(node) == "n: memory 50 of 2000 MB, disk 30000 MB free, limit 2000"
+    assert room({"name": "n", "mem_limit": 2e9}) == "n: no figures yet"
+    assert room({**node, "disk_free": "disk_free_monitoring_disabled"}) == "n: no figures yet"
 
 
 def test_alarms_as_nodes_report_them() -> None:
