@@ -69,7 +69,7 @@ def test_the_plugins_are_the_list_and_what_it_needs(host: Any) -> None:
 
 
 def test_nothing_of_the_first_boot_is_left(host: Any) -> None:
-    assert not host.file("/etc/systemd/system/rabbitmq-server.service.d/administrator.conf").exists
+    assert not host.file("/etc/rabbitmq/start.env").exists
 
 
 def test_no_restart_is_owed(host: Any) -> None:

@@ -118,7 +118,7 @@ def test_a_distribution_address_that_the_name_leads_to_is_right():
 def data(*names):
     return host(
         files=[
-            "/etc/systemd/system/rabbitmq-server.service.d/administrator.conf",
+            "/etc/rabbitmq/start.env",
             *(f"/var/lib/rabbitmq/mnesia/{name}" for name in names),
         ]
     )

@@ -171,7 +171,12 @@ def test_a_short_node_name_asks_for_no_long_ones():
 
 def test_the_units_drop_in_has_the_limits():
     said = lines(UNIT, open_files_limit=100000, start_timeout=90)
-    assert said == ["[Service]", "LimitNOFILE=100000", "TimeoutStartSec=90"]
+    assert said == [
+        "[Service]",
+        "EnvironmentFile=-/etc/rabbitmq/start.env",
+        "LimitNOFILE=100000",
+        "TimeoutStartSec=90",
+    ]
 
 
 @pytest.mark.parametrize("settings", [{"epmd_port": 4370}, {"epmd_address": "127.0.0.1"}])
