@@ -189,14 +189,15 @@ def direct(
         kind="rabbitmq",
         host=host,
         user=users.pop(),
-        password=_password(env, password_file),
+        password=read_password(env, password_file),
         vhost=vhosts.pop() if vhosts else "/",
         denied_vhost=denied_vhost,
         endpoints=endpoints,
     )
 
 
-def _password(env: Mapping[str, str], password_file: Path | None) -> str:
+def read_password(env: Mapping[str, str], password_file: Path | None) -> str:
+    """Return the password from `password_file`, else from the environment. Raises Refusal."""
     if password_file is not None:
         text = read_secret(password_file, "password file", "write the password into it, mode 0600")
         password = text.rstrip("\r\n")
