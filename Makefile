@@ -25,10 +25,6 @@ check: setup ## lint, types, unit tests and generated pages: under two minutes, 
 test: check ## the checks, then real brokers on real hosts
 	@scripts/test
 
-test-more: setup ## what takes long and is not part of `make test` yet: rollback, secrets, interruption, ActiveMQ
-	@python -m pytest --color=no -p no:cacheprovider -q tests/integration/test_validation_and_rollback.py \
-	  tests/integration/test_secrets.py tests/integration/test_interrupted.py tests/activemq
-
 bench: setup ## compare with doing it by hand; prints ratios
 	@$(BIN)/python tests/bench/bench.py
 
@@ -41,4 +37,4 @@ lock: setup ## resolve requirements.in anew into requirements.txt
 clean: ## take down everything the test bed made on this machine
 	@scripts/testbed clean
 
-.PHONY: help setup demo check test test-more bench docs lock clean
+.PHONY: help setup demo check test bench docs lock clean

@@ -236,7 +236,8 @@ class Results:
 @pytest.fixture(scope="module")
 def results(fresh: Callable[..., list[hosts.Host]], request: pytest.FixtureRequest) -> Iterator[Results]:
     """All cases that are asked for, those of the bare host beside those of the installed one."""
-    asked = {item.callspec.params["name"] for item in request.session.items if hasattr(item, "callspec")}
+    mine = [item for item in request.session.items if item.path == Path(__file__)]
+    asked = {item.callspec.params["name"] for item in mine if hasattr(item, "callspec")}
     common = hosts.settings()
     variants = [{**common, "rabbitmq_heartbeat": heartbeat} for heartbeat in (30, 60)]
     first, second = (Machine(one, list(variants)) for one in fresh("it-kill-a", "it-kill-b"))
