@@ -16,8 +16,9 @@ $(VENV)/.ready: requirements.txt scripts/setup
 
 setup: $(VENV)/.ready ## the virtual environment, from hash-locked requirements
 
-demo: setup ## a bare host becomes a broker that is proven by messages
-	@scripts/demo
+BROKER := rabbitmq
+demo: setup ## a bare host becomes a broker that is proven by messages; BROKER=activemq for the other one
+	@scripts/demo "$(BROKER)"
 
 check: setup ## lint, types, unit tests and generated pages: under two minutes, no hosts
 	@scripts/check
