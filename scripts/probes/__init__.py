@@ -12,6 +12,7 @@ management*  probes over RabbitMQ's management API
 negative     what has to be refused
 durability   the pair of probes around a restart of the broker
 files        secrets are read only from private files, reports written in one step
+pairs        brokers that share a store: who serves, and who stands by
 runner       every probe in a thread of its own, bounded by its deadline
 report*      a table, JSON, JUnit, Prometheus, Nagios
 """

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import time
 
 from probes import stomp_client
 from probes.activemq import KINDS, only_marker
-from probes.model import Context, Failed, NotApplicable
+from probes.model import CONNECT_SECONDS, Context, Failed, NotApplicable, NotProven
 from probes.registry import probe
 from probes.stomp_client import session
 
 # What headers may need of a frame beside its body.
 _HEADERS_BYTES = 4096
+# 5.16 to 5.18 drop a client after three times of what it promised.
+_PROMISED_MS = 300
+_PATIENCE_SECONDS = 5.0
 
 
 @probe(
@@ -140,6 +145,53 @@ def heartbeat(context: Context) -> str:
         idle.heartbeat()
         idle.disconnect()
     return f"heart-beat:{agreed}, and one came"
+
+
+@probe(
+    "activemq.heartbeat.silent",
+    needs=["stomp"],
+    notes=["0.3"],
+    kinds=KINDS,
+    proves="A client that promised heart-beats and falls silent is dropped, so that its messages go to others.",
+)
+def silent_client(context: Context) -> str:
+    endpoint, broker = context.endpoint("stomp"), context.broker
+    # On a plain socket, since stomp.py keeps the promise. STOMP 1.2: nothing is escaped in a CONNECT frame.
+    login = f"login:{broker.user}\npasscode:{broker.password}"
+    frame = f"CONNECT\naccept-version:1.2\nhost:/\n{login}\nheart-beat:{_PROMISED_MS},0\n\n\0"
+    said = b""
+    context.deadline.step = "waiting for the broker to drop a client that is silent"
+    with (
+        contextlib.suppress(ConnectionResetError),
+        socket.create_connection(
+            (endpoint.host, endpoint.port), context.deadline.left(CONNECT_SECONDS)
+        ) as peer,
+    ):
+        peer.sendall(frame.encode())
+        connected = time.monotonic()
+        while piece := _more(context, peer):
+            said += piece
+    if not said.startswith(b"CONNECTED"):
+        raise NotProven(
+            f"{endpoint} answered CONNECT with {said[:80]!r}.",
+            "No connection came about that could have been dropped.",
+            "See stomp.connect.v1_2.",
+        )
+    return f"dropped after {time.monotonic() - connected:.1f} s of silence, {_PROMISED_MS} ms were promised"
+
+
+def _more(context: Context, peer: socket.socket) -> bytes:
+    """Return what the broker says next; empty when it has closed the connection."""
+    try:
+        peer.settimeout(min(context.deadline.left(), _PATIENCE_SECONDS))
+        return peer.recv(4096)
+    except TimeoutError:
+        raise Failed(
+            f"A client that promised a heart-beat every {_PROMISED_MS} ms was silent for {_PATIENCE_SECONDS:g} s and "
+            "is still connected.",
+            "The messages in the hands of a consumer that has gone without a word stay there for ever.",
+            "Look at the connector's options: transport.hbGracePeriodMultiplier may be too large, or heart-beats off.",
+        ) from None
 
 
 @probe(

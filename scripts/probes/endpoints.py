@@ -19,7 +19,7 @@ from probes.model import Broker, Endpoint, ExitCode, Listener, Refusal
 SCHEMA = 1
 KINDS = ("rabbitmq", "activemq")
 PROTOCOLS = ("amqp", "stomp", "management")
-_OPTIONAL = ("denied_vhost", "denied_destination", "dead_letter_prefix", "frame_limit")
+_OPTIONAL = ("denied_vhost", "denied_destination", "dead_letter_prefix", "frame_limit", "pair")
 PASSWORD_VARIABLE = "BROKERKIT_PASSWORD"  # noqa: S105 - the name of a variable
 _AGAIN = "run the converge (`ansible-playbook site.yml`) again, it writes a new one"
 _SCHEMES = {
@@ -99,6 +99,7 @@ class _Reader:
             denied_destination=self.text_or_none(entry, where, "denied_destination"),
             dead_letter_prefix=self.text_or_none(entry, where, "dead_letter_prefix"),
             frame_limit=self.number_or_none(entry, where, "frame_limit"),
+            pair=self.text_or_none(entry, where, "pair"),
             version=self.text_or_none(entry, where, "version"),
             endpoints=endpoints,
             listeners=self.listeners(entry.get("listeners"), f"{where}.listeners"),

@@ -100,6 +100,7 @@ class Broker:
     denied_destination: str | None = None  # a queue of ActiveMQ that the user may neither read nor write
     dead_letter_prefix: str | None = None  # of ActiveMQ's dead-letter queues: before the name of the queue
     frame_limit: int | None = None  # bytes, of ActiveMQ's STOMP connector
+    pair: str | None = None  # the store that it shares with other brokers of ActiveMQ
     version: str | None = None
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     listeners: tuple[Listener, ...] | None = None
@@ -194,6 +195,14 @@ class Context:
         return f"{self.prefix}.{suffix}"
 
 
+@dataclass
+class Pair:
+    """The names of brokers that share a store: those that listen, and those that listen on nothing."""
+
+    serving: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Settings:
     """What holds for a whole run."""
@@ -203,6 +212,9 @@ class Settings:
     max_unacked: int = 1000  # messages in hand per consumer that are still taken for normal
     state: dict[str, dict[str, str]] = field(default_factory=dict)  # durability: per broker, plant to collect
     ports: PortBook = field(default_factory=PortBook)  # for the diagnosis of failed connections
+    pairs: dict[str, Pair] = field(
+        default_factory=dict
+    )  # brokers that share a store, by the name of their pair
 
 
 ProbeFunction = Callable[[Context], str]
@@ -219,6 +231,7 @@ class Probe:
     notes: tuple[str, ...]  # rows of the field notes it covers
     kinds: frozenset[str]
     phase: Phase
+    of_slaves: bool = False  # also runs on a broker that stands by for another
 
 
 @dataclass(frozen=True)

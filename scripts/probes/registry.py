@@ -12,7 +12,7 @@ from probes.model import ExitCode, Phase, Probe, ProbeFunction, Refusal
 # In the order of the report. Importing them is cheap: pika, stomp.py and http.client are loaded by the
 # clients when the first probe connects.
 MODULES: tuple[str, ...] = ("amqp", "routing", "stomp", "management", "negative", "durability")
-MODULES += ("activemq", "activemq_messages", "activemq_access", "activemq_durability")
+MODULES += ("activemq", "activemq_messages", "activemq_access", "activemq_durability", "pairs")
 
 _PROBES: dict[str, Probe] = {}
 
@@ -25,6 +25,7 @@ def probe(
     notes: Sequence[str] = (),
     kinds: Iterable[str] = ("rabbitmq",),
     phase: Phase = Phase.ALWAYS,
+    of_slaves: bool = False,
 ) -> Callable[[ProbeFunction], ProbeFunction]:
     """Declare the decorated function as the probe `name`.
 
@@ -33,7 +34,9 @@ def probe(
     """
 
     def declare(function: ProbeFunction) -> ProbeFunction:
-        _PROBES[name] = Probe(name, proves, function, tuple(needs), tuple(notes), frozenset(kinds), phase)
+        _PROBES[name] = Probe(
+            name, proves, function, tuple(needs), tuple(notes), frozenset(kinds), phase, of_slaves
+        )
         return function
 
     return declare

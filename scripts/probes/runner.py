@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 
+from probes import pairs
 from probes.model import (
     Broker,
     Context,
@@ -42,6 +43,7 @@ def run(
     A thread that hangs in a library beyond its probe's deadline and the time a diagnosis takes is left behind
     (it is a daemon, the process ends without it) and its probe is an error. `debug` gets tracebacks.
     """
+    pairs.look(brokers, settings)
     jobs = [(broker, probe) for broker in brokers for probe in probes if broker.kind in probe.kinds]
     results: dict[tuple[str, str], Result] = {}
     finished: queue.SimpleQueue[Result] = queue.SimpleQueue()
@@ -85,7 +87,7 @@ def run_one(
     def result(status: Status, detail: str, finding: Finding | None = None, **marks: bool) -> Result:
         return Result(broker.name, probe, status, deadline.elapsed(), plain(detail), finding, **marks)
 
-    reason = _not_applicable(broker, probe)
+    reason = _not_applicable(broker, probe, settings)
     if reason:
         return result(Status.SKIP, reason)
     try:
@@ -109,11 +111,11 @@ def run_one(
         return result(Status.ERROR, finding.came_back, finding, defect=True)
 
 
-def _not_applicable(broker: Broker, probe: Probe) -> str:
+def _not_applicable(broker: Broker, probe: Probe, settings: Settings) -> str:
     absent = [need for need in probe.needs if need not in broker.endpoints]
     if absent:
         return f"No {_NAMES[absent[0]]} endpoint is given for this broker."
-    return ""
+    return "" if probe.of_slaves else pairs.stands_by(broker, settings)
 
 
 def _too_slow(broker: Broker, settings: Settings, step: str) -> Finding:

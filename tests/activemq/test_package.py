@@ -26,6 +26,12 @@ from activemq_hosts import (
 from hosts import Controller, Host, Run, wait_for
 
 TWELVE, THIRTEEN = "am-debian12", "am-debian13"
+# An installation whose power was cut: unpacked, not set up, and its dependencies are not there.
+CUT_OFF = """
+set -e
+cd /tmp && apt-get update -qq && apt-get download -qq activemq libactivemq-java
+dpkg --unpack activemq_*.deb libactivemq-java_*.deb
+"""
 SITE = "site.yml"
 
 
@@ -34,6 +40,7 @@ def pair(controller: Controller, fresh: Callable[..., list[Host]]) -> Iterator[B
     """Two bare hosts that became brokers."""
     fresh(TWELVE, THIRTEEN)
     where = {name: host(name) for name in (TWELVE, THIRTEEN)}
+    where[THIRTEEN].run(CUT_OFF)
     bridge = {"name": "to-debian13", "brokers": [f"{where[THIRTEEN].address}:61616"], "duplex": True}
     bridge |= {"user": "bridge", "password": PASSWORDS["bridge"]}
     members = {
@@ -57,6 +64,13 @@ def debian12(pair: Brokers, converged: Run) -> Host:
 
 def test_the_converge_of_a_bare_host_passes_in_check_mode(pair: Brokers) -> None:
     pair.play(SITE, "--check", limit=THIRTEEN).succeeded()
+
+
+def test_an_installation_that_was_cut_off_is_finished(pair: Brokers, converged: Run) -> None:
+    where = pair.hosts[THIRTEEN]
+    assert where.run("dpkg --audit") == ""
+    assert unit(where, "ActiveState") == "active"
+    assert where.run("systemctl is-enabled activemq.service || true").strip() == "masked"
 
 
 def test_the_converge_names_what_is_not_fixed_in_the_package(converged: Run) -> None:

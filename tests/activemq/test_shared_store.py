@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
-from activemq_hosts import Brokers, client, drain, send, settings, unit
-from hosts import Controller, Host, wait_for
+from activemq_hosts import Brokers, client, drain, failures, send, settings, smoke, unit
+from hosts import Controller, Host, Run, wait_for
 
 ONE, TWO = 61613, 62613
 QUEUE = "brokerkit.smoke.failover"
 
 
 @pytest.fixture(scope="module")
-def where(controller: Controller, fresh: Callable[..., list[Host]]) -> Host:
-    """A host with a master and a slave."""
+def converged(controller: Controller, fresh: Callable[..., list[Host]]) -> tuple[Host, Run]:
+    """A host with a master and a slave, and the run that made them."""
     (machine,) = fresh("am-bare")
     members = {
         f"am-{name}": settings(
@@ -28,13 +29,27 @@ def where(controller: Controller, fresh: Callable[..., list[Host]]) -> Host:
     machines = {name: machine for name in members}
     # Whoever comes first is the master.
     Brokers(controller, members, machines).play("site.yml", limit="am-one").succeeded()
-    Brokers(controller, members, machines).play("site.yml").succeeded()
-    return machine
+    return machine, Brokers(controller, members, machines).play("site.yml").succeeded()
+
+
+@pytest.fixture
+def where(converged: tuple[Host, Run]) -> Host:
+    """The host of both."""
+    return converged[0]
 
 
 def test_the_slave_is_healthy_and_listens_on_nothing(where: Host) -> None:
     assert unit(where, "ActiveState", "one") == unit(where, "ActiveState", "two") == "active"
     assert _listens(where, ONE) and not _listens(where, TWO)
+
+
+def test_the_probes_take_the_slave_for_healthy(converged: tuple[Host, Run]) -> None:
+    endpoints = converged[1].directory / "endpoints.json"
+    report = smoke(endpoints, "--only", "stomp.connect,activemq", "--format", "json")
+    assert failures(report) == {} and report.returncode == 0
+    found = {(one["broker"], one["probe"]): one["detail"] for one in json.loads(report.stdout)["results"]}
+    assert found["am-two", "activemq.queue"].startswith("It is the slave of am-one")
+    assert found["am-two", "activemq.pair"] == "am-one serves, am-two stands by and listens on nothing"
 
 
 def test_the_slave_takes_over_with_the_messages_of_a_master_that_died(where: Host) -> None:

@@ -75,7 +75,8 @@ def install_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
             f"activemq_version: apt cannot install {asked} on {host['hostname']}: {plan['error'].rstrip('.')}. "
             "`apt-cache policy activemq` on the host shows what the repositories hold"
         ]
-    version = upstream(plan["packages"].get("activemq", ""))
+    # What is there already is not in apt's plan.
+    version = upstream({**host["packages"], **plan["packages"]}.get("activemq", ""))
     if version and wanted and not starts_with(version, wanted):
         return [
             f"activemq_version: {wanted} is wanted and the repositories of {host['hostname']} hold "
