@@ -9,7 +9,14 @@ from typing import Any
 # The library ships to targets as ansible.module_utils.brokers; on the controller it is beside this file.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "module_utils"))
 
-from brokers import activemq_access, activemq_host, activemq_settings, activemq_versions
+from brokers import (
+    activemq_access,
+    activemq_connectors,
+    activemq_host,
+    activemq_management,
+    activemq_settings,
+    activemq_versions,
+)
 
 
 def systemd_word(text: str) -> str:
@@ -24,7 +31,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         """Return name -> function for each filter."""
         return {
-            "activemq_connectors": activemq_settings.connectors,
+            "activemq_connectors": activemq_connectors.connectors,
             "activemq_archive_refusals": activemq_settings.archive_refusals,
             "activemq_groups": activemq_access.groups,
             "activemq_host_refusals": activemq_host.host_refusals,
@@ -34,7 +41,9 @@ class FilterModule:
             "activemq_restart_reasons": activemq_host.restart_reasons,
             "activemq_security_verdict": activemq_versions.security_verdict,
             "activemq_static_uri": activemq_settings.static_uri,
-            "activemq_uri": activemq_settings.connector_uri,
+            "activemq_listeners": activemq_management.listeners,
+            "activemq_uses_tls": activemq_connectors.uses_tls,
+            "activemq_uri": activemq_connectors.connector_uri,
             "java_property": activemq_access.property_text,
             "systemd_word": systemd_word,
         }

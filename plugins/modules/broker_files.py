@@ -38,6 +38,10 @@ options:
         description: Text of the file. Without this and O(files[].secret_content) the file is absent.
         type: str
       secret_content: {description: 'Text that is never shown: not in a diff and not in a log.', type: str}
+      secret:
+        description: Content is not shown, even of a file that is to be absent. O(files[].secret_content) implies it.
+        type: bool
+        default: false
       owner: {description: Owner's name., type: str, default: root}
       group: {description: Group's name., type: str, default: root}
       mode: {description: Permission bits as an octal string., type: str, default: '0644'}
@@ -91,14 +95,24 @@ pending:
   type: dict
 """
 
+import re
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.brokers.files import Change, FileSet, FileSetError, Wanted, compare, validate
 
+_PASSWORD = re.compile(r'(password)="[^"]*"', re.IGNORECASE)  # an attribute in XML
+
 
 def _wanted(item: dict) -> Wanted:
-    secret = item["secret_content"] is not None
-    content = item["secret_content"] if secret else item["content"]
-    return Wanted(item["path"], content, item["owner"], item["group"], int(item["mode"], 8), secret)
+    hidden = item["secret_content"] is not None
+    content = item["secret_content"] if hidden else item["content"]
+    mode = int(item["mode"], 8)
+    return Wanted(item["path"], content, item["owner"], item["group"], mode, hidden or item["secret"])
+
+
+def _masked(content: str | None) -> str:
+    """Return a text for a diff: what a file holds now may have had a password that it is not to have any more."""
+    return _PASSWORD.sub(r'\1="********"', content or "")
 
 
 def _diff(change: Change) -> dict:
@@ -118,7 +132,7 @@ def _diff(change: Change) -> dict:
             else "(holds secrets: the new content is not shown)\n"
         )
         return {**header, "before": was, "after": now}
-    return {**header, "before": change.before or "", "after": change.file.content or ""}
+    return {**header, "before": _masked(change.before), "after": _masked(change.file.content)}
 
 
 def _present(module: AnsibleModule, files: FileSet) -> dict:
@@ -169,6 +183,7 @@ def main() -> None:
         "owner": {"type": "str", "default": "root"},
         "group": {"type": "str", "default": "root"},
         "mode": {"type": "str", "default": "0644"},
+        "secret": {"type": "bool", "default": False, "no_log": False},
     }
     module = AnsibleModule(
         argument_spec={

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from probes import stomp_client
 from probes.activemq import KINDS
@@ -152,33 +154,50 @@ def listeners(context: Context) -> str:
     reachable = [one for one in context.broker.listeners or () if not _loopback(one)]
     if not reachable:
         raise NotApplicable("No connector is declared that can be reached from here.")
-    for listener in reachable:
-        host, port = listener.address or "", listener.port
-        if host in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
-            host = context.broker.host
-        context.deadline.step = f"listening to {host}:{port}"
-        said = (
-            mqtt_login(context, host, port)
-            if listener.protocol == "mqtt"
-            else _classified(listener, host, port)
-        )
-        if said is not None:
-            raise Failed(
-                f"{host}:{port} speaks {said}.",
-                f"The connector on {port} is declared as {listener.protocol}.",
-                "Run the converge again; if it changes nothing, another program holds the port.",
-            )
+    context.deadline.step = "listening to the declared ports"
+    with ThreadPoolExecutor(
+        len(reachable)
+    ) as at_once:  # a port that waits for its client is listened to for a while
+        for listener, said in zip(reachable, at_once.map(partial(_misfit, context), reachable), strict=True):
+            if said is not None:
+                raise Failed(
+                    f"Port {listener.port} of {context.broker.name} speaks {said}.",
+                    f"The connector on {listener.port} is declared as {listener.protocol}.",
+                    "Run the converge again; if it changes nothing, another program holds the port.",
+                )
     return ", ".join(f"{one.protocol} on {one.port}" for one in reachable)
+
+
+def _misfit(context: Context, listener: Listener) -> str | None:
+    """Return what a connector speaks when it is not what it should, else None."""
+    host, port = listener.address or "", listener.port
+    if host in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        host = context.broker.host
+    if listener.protocol == "mqtt":
+        return mqtt_login(context, host, port)
+    if listener.protocol.endswith("+ssl"):
+        return _handshake(context, host, port)
+    speaks = classify(host, port, CONNECT_SECONDS).speaks
+    return None if speaks is _SPEAKS[listener.protocol] else str(speaks)
+
+
+def _handshake(context: Context, host: str, port: int) -> str | None:
+    """Shake hands over TLS and return None, or what came instead. Whose certificate it is, is the client's to judge."""
+    import ssl  # loading it takes longer than listing the probes may
+
+    anybody = ssl.create_default_context()
+    anybody.check_hostname = False
+    anybody.verify_mode = ssl.CERT_NONE
+    try:
+        with socket.create_connection((host, port), context.deadline.left(CONNECT_SECONDS)) as peer:
+            anybody.wrap_socket(peer).close()
+    except OSError as error:
+        return f"no TLS: the connection to it ended with '{error}'"
+    return None
 
 
 def _loopback(listener: Listener) -> bool:
     return bool(listener.address) and ipaddress.ip_address(listener.address or "::").is_loopback
-
-
-def _classified(listener: Listener, host: str, port: int) -> str | None:
-    """Return what a port speaks when it is not what it should, else None."""
-    speaks = classify(host, port, CONNECT_SECONDS).speaks
-    return None if speaks is _SPEAKS[listener.protocol] else str(speaks)
 
 
 def mqtt_login(context: Context, host: str, port: int) -> str | None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 from brokers.activemq_access import groups, property_text
+from brokers.activemq_connectors import connector_uri, connectors
 from brokers.activemq_host import host_refusals, restart_reasons
-from brokers.activemq_settings import archive_refusals, connector_uri, connectors, refusals, static_uri
+from brokers.activemq_settings import archive_refusals, refusals, static_uri
 from brokers.activemq_versions import java_refusal, open_advisories, security_verdict
 from role_files import ROOT
 
@@ -37,6 +38,9 @@ def bridge(**changes: Any) -> list[dict[str, Any]]:
 
 
 ARCHIVE = {"installation": "archive", "version": "6.3.2"}
+OLDER = {"installation": "archive", "version": "5.18.3"}
+TLS = {"protocol": "stomp", "transport": "ssl"}
+PEM = {"tls_certificate": "-----BEGIN CERTIFICATE-----", "tls_key": "-----BEGIN PRIVATE KEY-----"}
 
 # (what is set, how the refusal begins, a word of its remedy)
 WRONG = [
@@ -104,6 +108,50 @@ WRONG = [
         "activemq_connectors[0].options.maxFrameSize: the broker ignores",
         "wireFormat.maxFrameSize",
     ),
+    ({"connectors": [{**TLS}], **PEM, "tls_key": ""}, "activemq_tls_key: is empty", "'stomp' speaks TLS"),
+    ({**PEM, "tls_certificate": "mq1.pem"}, "activemq_tls_certificate: is no PEM text", "lookup"),
+    (
+        {**PEM, "tls_key": "-----BEGIN ENCRYPTED PRIVATE KEY-----"},
+        "activemq_tls_key: is no PEM text",
+        "without a passphrase",
+    ),
+    ({"tls_client_authority": "ca.pem"}, "activemq_tls_client_authority: is no PEM text", "issues"),
+    (
+        {"connectors": [{**TLS}], **PEM, "tls_client_certificate_required": True},
+        "activemq_tls_client_authority: is empty",
+        "activemq_tls_client_certificate_required",
+    ),
+    (
+        {**ARCHIVE, "connectors": [{"protocol": "ws", "transport": "nio"}]},
+        "activemq_connectors[0].transport: 'nio'",
+        "tcp, ssl",
+    ),
+    ({"jmx_port": 70000}, "activemq_jmx_port: 70000", "0 to have no JMX"),
+    (
+        {"jmx_port": 1099, "admin_password": "kq 81"},
+        "activemq_admin_password: has a blank",
+        "activemq_jmx_port",
+    ),
+    ({"jmx_port": 61613}, "activemq_jmx_port: 61613 is the port of the connector 'stomp'", "another port"),
+    (
+        {"authentication": "simple", "admin_password": "#Tz5c"},
+        "activemq_admin_password: begins with '#'",
+        "jaas",
+    ),
+    (
+        {"authentication": "simple", "users": [{**USER, "password": "#Tz5c"}]},
+        "activemq_users[0].password: begins with '#'",
+        "another",
+    ),
+    ({"console": True}, "activemq_console: the distribution's package", "archive"),
+    ({**ARCHIVE, "console": True}, "activemq_console: the web console of ActiveMQ 6.3.2", "false"),
+    (
+        {**OLDER, "console": True, "console_port": 61613},
+        "activemq_console_port: 61613 is the port of the connector 'stomp'",
+        "another port",
+    ),
+    ({**OLDER, "console": True, "console_port": 0}, "activemq_console_port: 0 is not a TCP port", "65535"),
+    ({**OLDER, "console": True, "admin_password": "kq,81"}, "activemq_admin_password: has a comma", "false"),
     ({"memory_percent": 120}, "activemq_memory_percent: 120 is out of range", "1 to 90"),
     ({"store_limit": "plenty"}, "activemq_store_limit: 'plenty'", "10 gb"),
     ({"heap": "512"}, "activemq_heap: '512'", "512m"),

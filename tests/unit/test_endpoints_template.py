@@ -105,3 +105,27 @@ def test_an_activemq_broker_is_probed_over_stomp(read):
 
 def test_an_inventory_without_brokers_leaves_a_document_that_says_so():
     assert json.loads(render())["brokers"] == []
+
+
+def test_a_connector_with_tls_is_declared_and_stomp_without_it_is_probed(read):
+    connectors = [
+        {"protocol": "stomp", "transport": "ssl", "name": "stomp-tls"},
+        {"protocol": "stomp"},
+    ]
+    (broker,) = read(render(activemq=[activemq(activemq_connectors=connectors)]))
+    assert places(broker) == {"stomp": "10.0.0.6:61613"}
+    assert [(one.protocol, one.port) for one in broker.listeners] == [("stomp+ssl", 61612), ("stomp", 61613)]
+
+
+def test_brokers_that_share_a_store_are_a_pair(read):
+    shared = {"activemq_store_directory": "/srv/mq", "activemq_broker_name": "orders"}
+    one, two, alone = read(
+        render(
+            activemq=[
+                activemq(**shared),
+                activemq(inventory_hostname="mq2", **shared),
+                activemq(inventory_hostname="mq3"),
+            ]
+        )
+    )
+    assert one.pair == two.pair == "orders:/srv/mq" and alone.pair is None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .activemq_access import Settings
-from .activemq_settings import connectors, overlap
+from .activemq_connectors import overlap
+from .activemq_management import listeners
 from .versions import starts_with, upstream
 
 # Files that the broker reads again by itself when somebody logs in (reload=true in login.config).
@@ -15,7 +16,7 @@ _ONLINE = ("/users.properties", "/groups.properties")
 def _port_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     """Return a sentence for each wanted port that a process which is not this instance holds."""
     found = []
-    for wanted in connectors(settings):
+    for wanted in listeners(settings):
         for held in host["listeners"]:
             own = held["pid"] is not None and held["pid"] == host["unit"]["main_pid"]
             if held["port"] == wanted["port"] and overlap(wanted["address"], held["address"]) and not own:
@@ -25,10 +26,8 @@ def _port_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
                     else "a process that this user cannot see"
                 )
                 found.append(
-                    f"activemq_connectors: port {wanted['port']} of the connector '{wanted['name']}' is "
-                    f"held by {holder} on "
-                    f"{host['hostname']}; stop it, or give the connector another port. The broker would "
-                    "not start"
+                    f"{wanted['variable']}: port {wanted['port']} of {wanted['what']} is held by {holder} on "
+                    f"{host['hostname']}; stop it, or set another port. The broker would not start"
                 )
                 break
     return found

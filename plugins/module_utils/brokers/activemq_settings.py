@@ -6,9 +6,7 @@ of it.
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from typing import Any
 
 from .activemq_access import (
     Settings,
@@ -17,163 +15,26 @@ from .activemq_access import (
     key_refusals,
     password_refusals,
 )
+from .activemq_connectors import NAME, connector_refusals
+from .activemq_management import management_refusals, own_collisions
 
-# Scheme without TLS, usual port. Source: activemq.apache.org, "Configuring Transports".
-PROTOCOLS = {
-    "openwire": ("tcp", 61616),
-    "stomp": ("stomp", 61613),
-    "amqp": ("amqp", 5672),
-    "mqtt": ("mqtt", 1883),
-    "ws": ("ws", 61614),
-}
-TRANSPORTS = ("tcp", "nio")
-# Modules that Debian does not build: activemq-amqp and activemq-http (which holds ws). It builds activemq-mqtt without
-# the library mqtt-client: 5.17.2 and 5.17.6 listen on the port and drop every client with a NoClassDefFoundError.
-NOT_IN_PACKAGE = frozenset({"amqp", "mqtt", "ws"})
-
-_CONNECTOR_KEYS = frozenset({"name", "protocol", "port", "address", "transport", "options"})
 _INSTANCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
 _BROKER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 _NETWORK_KEYS = frozenset({"name", "brokers", "user", "password", "duplex", "options"})
-_PLACE = re.compile(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}\Z")
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9+._-]*\Z")
+_PLACE = re.compile(r"(ssl://)?([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}\Z")
 # What org.apache.activemq.util.XBeanByteConverterUtil reads.
 _AMOUNT = re.compile(r"\d+ ?(k|kb|m|mb|g|gb)?\Z", re.IGNORECASE)
 _HEAP = re.compile(r"\d+[kKmMgG]\Z")
 _VERSION = re.compile(r"\d+(\.\d+){1,2}\Z")
 
 
-def connectors(settings: Settings) -> list[dict[str, Any]]:
-    """Return the connectors with everything filled in: name, protocol, scheme, address, port, options.
-
-    Only for settings that `refusals` has nothing against.
-    """
-    found = []
-    for given in settings["activemq_connectors"]:
-        scheme, usual = PROTOCOLS[given["protocol"]]
-        transport = given.get("transport", "tcp")
-        if transport == "nio":
-            scheme = "nio" if scheme == "tcp" else f"{scheme}+nio"
-        options = {
-            "maximumConnections": settings["activemq_maximum_connections"],
-            "wireFormat.maxFrameSize": settings["activemq_maximum_frame_size"],
-        }
-        if given["protocol"] == "ws":  # Jetty has limits of its own
-            options = {}
-        found.append(
-            {
-                "name": given.get("name", given["protocol"]),
-                "protocol": given["protocol"],
-                "scheme": scheme,
-                "address": given.get("address", "0.0.0.0"),  # noqa: S104 - what the operator gets by default
-                "port": given.get("port", usual),
-                "options": {**options, **given.get("options", {})},
-            }
-        )
-    return found
-
-
-def connector_uri(connector: dict[str, Any]) -> str:
-    """Return the URI of a connector as activemq.xml takes it, not yet escaped for XML."""
-    host = f"[{connector['address']}]" if ":" in connector["address"] else connector["address"]
-    options = "&".join(f"{key}={_text(value)}" for key, value in sorted(connector["options"].items()))
-    return f"{connector['scheme']}://{host}:{connector['port']}" + (f"?{options}" if options else "")
-
-
 def static_uri(brokers: list[str]) -> str:
-    """Return the URI of a bridge that goes to the first of `brokers` (host:port) that answers, and back to it."""
-    places = ",".join(f"tcp://{broker}" for broker in brokers)
+    """Return the URI of a bridge that goes to the first of `brokers` that answers, and back to it.
+
+    Each is host:port, with ssl:// before it for TLS.
+    """
+    places = ",".join(broker if "://" in broker else f"tcp://{broker}" for broker in brokers)
     return f"static:({places})" if len(brokers) == 1 else f"masterslave:({places})"
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _connector_refusals(settings: Settings) -> list[str]:
-    found: list[str] = []
-    taken: list[tuple[str, int, str]] = []
-    names: set[str] = set()
-    if not settings["activemq_connectors"]:
-        found.append(
-            "activemq_connectors: is empty, nothing could reach the broker; give at least one, such as "
-            "{protocol: stomp}"
-        )
-    for index, given in enumerate(settings["activemq_connectors"]):
-        where = f"activemq_connectors[{index}]"
-        wrong = key_refusals(where, given, _CONNECTOR_KEYS) or _one_connector_refusals(settings, where, given)
-        found += wrong
-        if wrong:
-            continue
-        name, port = given.get("name", given["protocol"]), given.get("port", PROTOCOLS[given["protocol"]][1])
-        address = given.get("address", "0.0.0.0")  # noqa: S104 - the default that is compared
-        if name in names:
-            found.append(f"{where}.name: '{name}' is another connector's name already; give each its own")
-        for other, other_port, other_address in taken:
-            if other_port == port and overlap(address, other_address):
-                found.append(
-                    f"{where}.port: {port} is the port of the connector '{other}' as well; give one of the "
-                    "two another port"
-                )
-        names.add(name)
-        taken.append((name, port, address))
-    return found
-
-
-def _one_connector_refusals(settings: Settings, where: str, given: dict[str, Any]) -> list[str]:
-    protocol = given.get("protocol")
-    if protocol not in PROTOCOLS:
-        return [
-            f"{where}.protocol: '{protocol}' is not a protocol of ActiveMQ; choose from "
-            f"{', '.join(PROTOCOLS)}"
-        ]
-    found = []
-    if protocol in NOT_IN_PACKAGE and settings["activemq_installation"] == "package":
-        found.append(
-            f"{where}.protocol: {protocol} does not work with the distribution's package, which is built without "
-            "the libraries for it; set activemq_installation to archive, or drop the connector"
-        )
-    if given.get("transport", "tcp") not in TRANSPORTS or (
-        protocol == "ws" and given.get("transport", "tcp") != "tcp"
-    ):
-        found.append(
-            f"{where}.transport: '{given['transport']}' is not a transport of {protocol} here; choose from "
-            f"{', '.join(TRANSPORTS)} (ws has tcp alone)"
-        )
-    port = given.get("port", 1)
-    if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 65535:
-        found.append(f"{where}.port: {port} is not a TCP port; choose one from 1 to 65535")
-    if not _NAME.match(str(given.get("name", protocol))):
-        found.append(
-            f"{where}.name: '{given['name']}' is not a connector's name; begin with a letter, use letters, "
-            "digits, '+', '.', '_' and '-'"
-        )
-    try:
-        ipaddress.ip_address(given.get("address", "0.0.0.0"))  # noqa: S104 - the default that is checked
-    except ValueError:
-        found.append(
-            f"{where}.address: '{given['address']}' is not an IP address; give one of the host's, or "
-            "0.0.0.0 for every interface"
-        )
-    if not isinstance(given.get("options", {}), dict):
-        found.append(
-            f"{where}.options: is {type(given['options']).__name__}; give a mapping such as "
-            f"{{transport.hbGracePeriodMultiplier: 2}}"
-        )
-        return found
-    for key in given.get("options", {}):
-        if protocol == "stomp" and key in ("maxFrameSize", "maxDataLength"):
-            found.append(
-                f"{where}.options.{key}: the broker ignores this option without its prefix; write "
-                f"wireFormat.{key}"
-            )
-    return found
-
-
-def overlap(one: str, other: str) -> bool:
-    """Return whether two addresses to listen on meet; 0.0.0.0, :: and '' are every address."""
-    wildcards = ("", "::", "0.0.0.0")  # noqa: S104 - compared with, not bound to
-    return one == other or one in wildcards or other in wildcards
 
 
 def _range(settings: Settings, name: str, low: int, high: int, unit: str) -> list[str]:
@@ -297,7 +158,7 @@ def _network_refusals(settings: Settings) -> list[str]:
         if wrong:
             found += wrong
             continue
-        if not _NAME.match(str(other.get("name", ""))) or other["name"] in names:
+        if not NAME.match(str(other.get("name", ""))) or other["name"] in names:
             found.append(
                 f"{where}.name: '{other.get('name')}' is not a name of its own; give one that begins with a letter"
             )
@@ -366,10 +227,6 @@ def refusals(settings: Settings) -> list[str]:
         + account_refusals(settings)
         + authorization_refusals(settings)
     )
-    return (
-        found
-        + _connector_refusals(settings)
-        + _limit_refusals(settings)
-        + _network_refusals(settings)
-        + _policy_refusals(settings)
-    )
+    found += connector_refusals(settings) + management_refusals(settings)
+    found += _limit_refusals(settings) + _network_refusals(settings) + _policy_refusals(settings)
+    return found or own_collisions(settings)
