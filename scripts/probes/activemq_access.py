@@ -208,7 +208,8 @@ def mqtt_login(context: Context, host: str, port: int) -> str | None:
 
     # CONNECT: protocol name and level, flags (user, password, clean session), keep-alive, payload.
     # Source: MQTT 3.1.1, section 3.1.
-    payload = text("MQTT") + b"\x04\xc2\x00\x3c" + text(context.name("mqtt"))
+    # A client's name is its own: the broker drops an older connection of the same name.
+    payload = text("MQTT") + b"\x04\xc2\x00\x3c" + text(context.name(f"mqtt{port}"))
     payload += text(context.broker.user) + text(context.broker.password)
     length = (
         bytes([len(payload)])

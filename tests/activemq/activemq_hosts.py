@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -196,3 +198,60 @@ def drain(address: str, queue: str, quiet: float = 2.0, port: int = 61613) -> li
                 seen, since = len(inbox.bodies), time.monotonic()
             time.sleep(0.05)
         return inbox.bodies
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """A certificate authority of the test and what it has issued, as PEM texts; `directory` has the files."""
+
+    directory: Path
+    authority: str
+    certificate: str
+    key: str
+    other_key: str
+
+    def client(self, address: str, port: int, certificate: bool = True) -> ssl.SSLSocket:
+        """A TLS connection that trusts the authority alone, and shows a certificate of it."""
+        trusting = ssl.create_default_context(cafile=self.directory / "ca.pem")
+        trusting.check_hostname = False  # the tests' hosts have addresses, and no names
+        if certificate:
+            trusting.load_cert_chain(self.directory / "mq.pem", self.directory / "mq.key")
+        return trusting.wrap_socket(socket.create_connection((address, port), 10))
+
+
+def certificates(directory: Path) -> Certificates:
+    """A new authority and a certificate for brokers and clients alike."""
+    new = ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-batch"]
+    commands = [
+        [*new, "-x509", "-days", "2", "-subj", "/CN=test authority", "-keyout", "ca.key", "-out", "ca.pem"],
+        [*new, "-subj", "/CN=test broker", "-keyout", "mq.key", "-out", "mq.csr"],
+        [
+            "openssl",
+            "x509",
+            "-req",
+            "-days",
+            "2",
+            "-in",
+            "mq.csr",
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+            "-CAcreateserial",
+            "-out",
+            "mq.pem",
+        ],
+    ]
+    for command in commands:
+        subprocess.run(command, cwd=directory, check=True, capture_output=True, timeout=60)
+    authority, certificate, key, other = (
+        (directory / name).read_text(encoding="ascii") for name in ("ca.pem", "mq.pem", "mq.key", "ca.key")
+    )
+    return Certificates(directory, authority, certificate, key, other)
+
+
+def stomp_answer(peer: socket.socket, user: str = "smoke", password: str = PASSWORDS["smoke"]) -> str:
+    """What a broker answers to a CONNECT frame on a socket."""
+    peer.settimeout(15)
+    peer.sendall(f"CONNECT\naccept-version:1.2\nhost:/\nlogin:{user}\npasscode:{password}\n\n\0".encode())
+    return peer.recv(4096).decode(errors="replace")

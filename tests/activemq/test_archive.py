@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from activemq_hosts import Brokers, client, drain, failures, host, send, settings, smoke, unit
-from hosts import Controller, Host, Run
+from activemq_hosts import (
+    PASSWORDS,
+    Brokers,
+    Certificates,
+    Settings,
+    certificates,
+    client,
+    drain,
+    failures,
+    host,
+    send,
+    settings,
+    smoke,
+    stomp_answer,
+    unit,
+)
+from hosts import Controller, Host, Run, listens
 
 NAME = "am-upstream"
 # What Maven Central has; releases after 5.18.3 are on Apache's own download site only.
@@ -92,6 +108,127 @@ def test_a_version_is_not_changed_in_passing(broker: Brokers, converged: Run) ->
     broker.play("site.yml", activemq_version=NEW).refused(
         f"has ActiveMQ {OLD} (archive)", "playbooks/activemq_upgrade.yml"
     )
+
+
+@pytest.fixture(scope="module")
+def issued(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """A certificate for the broker."""
+    return certificates(tmp_path_factory.mktemp("certificates"))
+
+
+def everything(issued: Certificates) -> Settings:
+    """Every protocol over every transport, JMX and the console; clients with TLS need a certificate."""
+    transports = {"tcp": 0, "nio": 1000, "ssl": 2000, "nio+ssl": 3000}
+    ports = {"stomp": 61613, "openwire": 61616, "amqp": 5672, "mqtt": 1883}
+    listed = [
+        {
+            "protocol": protocol,
+            "transport": transport,
+            "name": f"{protocol}-{transport}",
+            "port": port + offset if port < 60000 else port - offset,
+        }
+        for protocol, port in ports.items()
+        for transport, offset in transports.items()
+    ]
+    return {
+        "activemq_connectors": [
+            *listed,
+            {"protocol": "ws"},
+            {"protocol": "ws", "transport": "ssl", "name": "wss"},
+        ],
+        "activemq_tls_certificate": issued.certificate,
+        "activemq_tls_key": issued.key,
+        "activemq_tls_client_authority": issued.authority,
+        "activemq_tls_client_certificate_required": True,
+        "activemq_jmx_port": 1099,
+        "activemq_console": True,
+    }
+
+
+@pytest.fixture(scope="module")
+def open_wide(broker: Brokers, converged: Run, issued: Certificates) -> Run:
+    """The run that had the broker listen on everything it can."""
+    return broker.play("site.yml", "--diff", **everything(issued)).succeeded()
+
+
+def test_every_protocol_is_spoken_over_every_transport(open_wide: Run) -> None:
+    report = smoke(open_wide.directory / "endpoints.json", "--only", "activemq.listeners", "--format", "json")
+    assert failures(report) == {} and report.returncode == 0, report.stdout
+
+
+def test_a_client_with_tls_needs_a_certificate_and_a_password(open_wide: Run, issued: Certificates) -> None:
+    address = host(NAME).address
+    for port in (59613, 58613):  # ssl, nio+ssl
+        with issued.client(address, port) as peer:
+            assert stomp_answer(peer).startswith("CONNECTED")
+        with issued.client(address, port) as peer:
+            assert "password is invalid" in stomp_answer(peer, password="wrong")
+        with pytest.raises(OSError), issued.client(address, port, certificate=False) as peer:
+            assert stomp_answer(peer) == "", "somebody without a certificate was let in"
+            raise ConnectionResetError
+
+
+def test_management_is_on_loopback_and_for_the_administrator(open_wide: Run) -> None:
+    where = host(NAME)
+    assert not listens(where.address, 8161) and not listens(where.address, 1099)
+    where.write("/root/word", PASSWORDS["admin"], "0600")
+    answers = json.loads(where.python(_CONSOLE))
+    assert answers == [401, 401, 200, 200, 200, 403]
+
+
+# The console for nobody, with the shipped password, and twice for the administrator; Jolokia's words on reading and running.
+_CONSOLE = """
+import base64, json, urllib.error, urllib.request
+
+def ask(path, word=None):
+    request = urllib.request.Request("http://127.0.0.1:8161/" + path, headers={"Origin": "http://127.0.0.1"})
+    if word:
+        request.add_header("Authorization", "Basic " + base64.b64encode(b"admin:" + word.encode()).decode())
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["status"] if "jolokia" in path else answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+word = open("/root/word").read()
+print(json.dumps([ask("admin/"), ask("admin/", "admin"), ask("admin/", word), ask("admin/queues.jsp", word),
+                  ask("api/jolokia/read/java.lang:type=Memory/HeapMemoryUsage", word),
+                  ask("api/jolokia/exec/java.lang:type=Memory/gc", word)]))
+"""
+
+
+def test_no_secret_is_shown_readable_or_in_arguments(
+    broker: Brokers, open_wide: Run, issued: Certificates
+) -> None:
+    where, key = broker.hosts[NAME], issued.key.splitlines()[5]
+    for secret in (PASSWORDS["admin"], PASSWORDS["smoke"], key):
+        assert secret not in open_wide.output
+        assert secret not in where.run(
+            "cat /proc/[0-9]*/cmdline | tr '\\0' ' '; journalctl --no-pager --output cat"
+        )
+    readable = where.run("find /etc/activemq /run/activemq-main /var/lib/brokerkit -type f -perm /o=r")
+    for path in readable.split():
+        text = where.run(f"cat {path}")
+        assert key not in text and PASSWORDS["admin"] not in text, path
+
+
+def test_a_key_of_another_certificate_is_taken_back(
+    broker: Brokers, open_wide: Run, issued: Certificates
+) -> None:
+    wrong = {**everything(issued), "activemq_tls_key": issued.other_key}
+    broker.play("site.yml", **wrong).refused(
+        "activemq_tls_key cannot be used", "runs again on the last good one"
+    )
+    with issued.client(host(NAME).address, 59613) as peer:
+        assert stomp_answer(peer).startswith("CONNECTED")
+
+
+def test_what_is_no_longer_asked_for_is_gone(broker: Brokers, open_wide: Run) -> None:
+    broker.play("site.yml").succeeded()
+    where = broker.hosts[NAME]
+    assert not listens(where.address, 59613)
+    left = where.run("ls /etc/activemq/main /run").split()
+    assert not {"tls.key", "jetty.xml", "jmx.password", "activemq-main"} & set(left)
 
 
 def test_an_upgrade_that_does_not_come_up_is_taken_back(broker: Brokers, converged: Run) -> None:

@@ -23,6 +23,7 @@ def converged(controller: Controller, fresh: Callable[..., list[Host]]) -> tuple
             activemq_connectors=[{"protocol": "stomp", "port": port}],
             activemq_store_directory="/var/lib/activemq/shared",
             activemq_broker_name="pair",
+            activemq_authentication="simple",
         )
         for name, port in (("one", ONE), ("two", TWO))
     }
