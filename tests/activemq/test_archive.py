@@ -176,7 +176,7 @@ def test_management_is_on_loopback_and_for_the_administrator(open_wide: Run) -> 
     assert answers == [401, 401, 200, 200, 200, 403]
 
 
-# The console for nobody, with the shipped password, and twice for the administrator; Jolokia's words on reading and running.
+# The console for nobody, with the shipped password and twice for the administrator; then Jolokia reading and running.
 _CONSOLE = """
 import base64, json, urllib.error, urllib.request
 
