@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, ClassVar
 
 from brokers import api, converge, diff
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 INVENTORY_VARIABLE = "TOPOLOGY_INVENTORY"
+PLUGINS = ("rabbitmq_shovel", "rabbitmq_federation")  # whose runtime parameters are declared by the tests
 
 
 def inventory() -> Path:
@@ -66,6 +69,7 @@ class Broker:
     variables: dict[str, Any]
     port: int = field(default_factory=free_port)
     tunnel: subprocess.Popen[bytes] | None = None
+    locks: ClassVar[dict[str, tuple[IO[str], int]]] = {}
 
     @property
     def user(self) -> str:
@@ -76,33 +80,61 @@ class Broker:
         return str(self.variables["rabbitmq_admin_password"])
 
     def open(self) -> None:
-        """Forwards a local port to the broker's management listener."""
+        """Takes the broker for this process alone, and forwards a local port to its management listener."""
+        self._take()
         remote = self.variables.get("rabbitmq_management_port", 15672)
-        state = ROOT / ".testbed"
-        options = [f"UserKnownHostsFile={state / 'known_hosts'}", "StrictHostKeyChecking=yes", "BatchMode=yes",
-                   "ExitOnForwardFailure=yes", "IdentitiesOnly=yes"]  # fmt: skip
-        command = [
-            "ssh",
-            "-N",
-            "-i",
-            str(state / "id_ed25519"),
-            "-L",
-            f"127.0.0.1:{self.port}:127.0.0.1:{remote}",
-        ]
-        for option in options:
-            command += ["-o", option]
-        target = f"{self.variables.get('ansible_user', 'ops')}@{self.variables['ansible_host']}"
-        self.tunnel = subprocess.Popen([*command, target], stdin=subprocess.DEVNULL)
+        self.tunnel = subprocess.Popen(
+            [*self._ssh("-N", "-L", f"127.0.0.1:{self.port}:127.0.0.1:{remote}")], stdin=subprocess.DEVNULL
+        )
         deadline = time.monotonic() + 20
         while socket.socket().connect_ex(("127.0.0.1", self.port)):
             assert self.tunnel.poll() is None, f"no tunnel to {self.name}"
             assert time.monotonic() < deadline, f"no tunnel to {self.name} within 20 s"
             time.sleep(0.1)
+        self._enable_plugins()
 
     def close(self) -> None:
         if self.tunnel is not None:
             self.tunnel.terminate()
             self.tunnel.wait(timeout=10)
+        self._give_back()
+
+    def _ssh(self, *words: str) -> list[str]:
+        state = ROOT / ".testbed"
+        options = [f"UserKnownHostsFile={state / 'known_hosts'}", "StrictHostKeyChecking=yes", "BatchMode=yes",
+                   "ExitOnForwardFailure=yes", "IdentitiesOnly=yes"]  # fmt: skip
+        command = ["ssh", "-i", str(state / "id_ed25519")]
+        for option in options:
+            command += ["-o", option]
+        return [
+            *command,
+            *words,
+            f"{self.variables.get('ansible_user', 'ops')}@{self.variables['ansible_host']}",
+        ]
+
+    def _enable_plugins(self) -> None:
+        """A broker knows the runtime parameters of the plugins that it runs."""
+        enabled = {name for node in self.get("/api/nodes") for name in node["enabled_plugins"]}
+        missing = [name for name in PLUGINS if name not in enabled]
+        if missing:
+            command = [*self._ssh(), "sudo", "rabbitmq-plugins", "enable", *missing]
+            subprocess.run(command, check=True, capture_output=True, timeout=120)
+
+    def _take(self) -> None:
+        """Tests of one host never run side by side, whichever processes they are in."""
+        lock, users = self.locks.get(self.name, (None, 0))
+        if lock is None:
+            address = self.variables["ansible_host"]
+            lock = (Path(tempfile.gettempdir()) / f"brokerkit-topology-{address}.lock").open("a")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        self.locks[self.name] = (lock, users + 1)
+
+    def _give_back(self) -> None:
+        lock, users = self.locks[self.name]
+        self.locks[self.name] = (lock, users - 1)
+        if users == 1:
+            lock.close()
+            del self.locks[self.name]
 
     def client(self, **access: Any) -> api.Client:
         settings = {"url": f"http://127.0.0.1:{self.port}", "username": self.user, "password": self.password}

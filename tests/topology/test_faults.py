@@ -187,8 +187,44 @@ def test_two_operators_at_once_end_in_what_both_declared(broker):
     broker.clean()
 
 
-def operator(broker: Broker, failures: list[Exception]) -> None:
+def operator(broker: Broker, failures: list[Exception], document: dict[str, Any] = AFTER) -> None:
     try:
-        broker.converge(**AFTER)
+        broker.converge(**document)
     except Exception as error:
         failures.append(error)
+
+
+MINE: dict[str, Any] = {
+    "users": [{"name": "bk-app", "password": "mine", "tags": ["monitoring"]}, {"name": "bk-mine"}],
+    "policies": [{"vhost": "bk-f", "name": "p", "pattern": "^mine", "definition": {"max-length": 1}}],
+    "queues": [
+        {"vhost": "bk-f", "name": "of-mine", "type": "classic", "bindings": [{"source": "amq.fanout"}]}
+    ],
+}
+YOURS: dict[str, Any] = {
+    "users": [{"name": "bk-app", "password": "yours", "tags": ["management"]}, {"name": "bk-yours"}],
+    "policies": [{"vhost": "bk-f", "name": "p", "pattern": "^yours", "definition": {"max-length": 2}}],
+    "queues": [
+        {"vhost": "bk-f", "name": "of-yours", "type": "classic", "bindings": [{"source": "amq.fanout"}]}
+    ],
+}
+
+
+def test_two_operators_who_disagree_leave_whole_objects_of_one_or_the_other(broker):
+    """What both declare is wholly as one of them wants it, and what one alone declares is there."""
+    prepare(broker)
+    failures: list[Exception] = []
+    threads = [
+        threading.Thread(target=operator, args=(broker, failures, document)) for document in (MINE, YOURS)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert failures == []
+    for kind in ("users", "policies"):
+        left = [broker.converge(check=True, **{kind: document[kind]}).plan for document in (MINE, YOURS)]
+        assert sorted(map(len, left)) == [0, 1], (kind, left)
+    for document in (MINE, YOURS):
+        assert broker.converge(check=True, queues=document["queues"]).plan == []
+    broker.clean()

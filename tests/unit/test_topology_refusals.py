@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from brokers import passwords, validate
+from brokers import converge, passwords, validate
 from brokers.document import expand
 from brokers.kinds import KINDS, read_current
 from brokers.model import Snapshot
@@ -290,6 +290,19 @@ def test_is_refused_by_name(document, where, word):
     assert len(refusals) == 1, refusals
     assert refusals[0].startswith("rabbitmq_topology_" + where), refusals
     assert word in refusals[0]
+
+
+class Untouched:
+    """A client that may not be used."""
+
+    def __getattr__(self, name):
+        raise AssertionError(f"the broker was asked: {name}")
+
+
+@pytest.mark.parametrize("document", [document for document, _, _ in WRONG])
+def test_no_broker_is_asked_before_it_is_refused(document):
+    with pytest.raises(converge.Refused):
+        converge.converge(Untouched(), converge.Wanted(document, "rabbitmq_topology_"))
 
 
 def test_all_refusals_come_at_once():
