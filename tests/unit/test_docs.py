@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from probes import registry
 from role_files import ROLES, ROOT, specs
 
 PAGES = [
@@ -95,3 +96,16 @@ def test_tags_that_are_named_exist(page):
     for names in re.findall(r"--tags ([a-z,]+)", text_of(page)):
         for tag in names.split(","):
             assert f"tags: [{tag}]" in plays, tag
+
+
+def test_the_rows_of_the_field_notes_name_probes_that_stand_for_them():
+    probes = {probe.name: probe for probe in registry.all_probes()}
+    section = text_of("docs/operations.md").split("### What others ran into")[1]
+    rows = re.findall(r"^\| (\d\.\d) \|.*\| (.*) \|$", section, re.MULTILINE)
+    assert [row for row, _ in rows] == ["0.1", "0.2", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6"]
+    for row, named in rows:
+        for name in re.findall(r"`((?:activemq|stomp)[.][\w.]+)`", named):
+            assert "activemq" in probes[name].kinds and (row in probes[name].notes or row == "1.3"), (
+                row,
+                name,
+            )
