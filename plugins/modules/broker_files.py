@@ -98,7 +98,7 @@ pending:
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.brokers.files import Change, FileSet, FileSetError, Wanted, compare, validate
+from ansible.module_utils.brokers.files import Change, FileSet, FileSetError, Wanted, compare, sweep, validate
 
 _PASSWORD = re.compile(r'(password)="[^"]*"', re.IGNORECASE)  # an attribute in XML
 
@@ -137,6 +137,8 @@ def _diff(change: Change) -> dict:
 
 def _present(module: AnsibleModule, files: FileSet) -> dict:
     wanted = [_wanted(item) for item in module.params["files"]]
+    if not module.check_mode:
+        sweep(wanted)
     changes = compare(wanted)
     if changes and module.params["validator"]:
         validate(

@@ -138,15 +138,22 @@ def validate(files: list[Wanted], script: str, arguments: list[str], timeout: fl
             raise FileSetError(said or silence)
 
 
-def _sweep(directory: str, prefix: str) -> None:
-    """Remove what killed runs have left in `directory`: copies of files, some of which hold secrets.
+def sweep(files: list[Wanted]) -> None:
+    """Remove what killed runs have left beside the files: copies of them, some of which hold secrets."""
+    for directory in sorted({os.path.dirname(file.path) for file in files}):
+        _sweep(directory, ".brokerkit-")
 
-    The names hold the process id of their maker: what belongs to a process that lives is left alone.
+
+def _sweep(directory: str, prefix: str) -> None:
+    """Remove the leftovers in one directory.
+
+    Their names hold the process id of their maker: what belongs to a process that lives is left alone. A copy may
+    have got its owner already, which need not be this process's user.
     """
     for path in glob.glob(os.path.join(glob.escape(directory), f"{prefix}[0-9]*-*")):
         maker = os.path.basename(path)[len(prefix) :].partition("-")[0]
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.exists(f"/proc/{maker}") or os.lstat(path).st_uid != os.geteuid():
+        with contextlib.suppress(OSError):
+            if os.path.exists(f"/proc/{maker}"):
                 continue
             if os.path.isdir(path) and not os.path.islink(path):
                 shutil.rmtree(path, ignore_errors=True)
