@@ -247,6 +247,13 @@ def test_a_copy_of_the_store_brings_its_messages_back(pair: Brokers, debian12: H
     pair.play("playbooks/activemq_restore.yml", limit=TWELVE, activemq_restore_file="/etc/hostname").refused(
         "is not a copy"
     )
+    with client(debian12.address) as (connection, inbox):
+        send(connection, inbox, queue, "in the store that comes back")
+    cut = "/var/backups/activemq/cut.tar.gz"
+    debian12.run(f"head --bytes=-40 {copy} > {cut}")  # the disk was full, or the network broke
+    run = pair.play("playbooks/activemq_restore.yml", limit=TWELVE, activemq_restore_file=cut)
+    run.refused(f"did not come up on {cut}", "runs again on the store that it had")
+    assert drain(debian12.address, queue) == ["in the store that comes back"]
     pair.play("playbooks/activemq_restore.yml", limit=TWELVE, activemq_restore_file=copy).succeeded()
     assert drain(debian12.address, queue) == ["kept"]
 
