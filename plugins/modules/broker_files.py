@@ -176,6 +176,18 @@ def _end(module: AnsibleModule, files: FileSet) -> dict:
     return {"changed": bool(restored), "changed_files": restored, "pending": {}}
 
 
+class QuietModule(AnsibleModule):
+    """A module that writes no contents into the host's system log.
+
+    Ansible masks the value of a secret option there as it was given, and logs a list as Python writes it: a text of
+    several lines is not found in it, and was logged whole.
+    """
+
+    def _log_invocation(self) -> None:
+        paths = ", ".join(item["path"] for item in self.params["files"])
+        self.log(f"Invoked for {self.params['name']}, {self.params['state']}: {paths}")
+
+
 def main() -> None:
     """Entry point that Ansible calls on the target."""
     file = {
@@ -187,7 +199,7 @@ def main() -> None:
         "mode": {"type": "str", "default": "0644"},
         "secret": {"type": "bool", "default": False, "no_log": False},
     }
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "name": {"type": "str", "required": True},
             "state": {

@@ -227,8 +227,8 @@ def test_what_is_no_longer_asked_for_is_gone(broker: Brokers, open_wide: Run) ->
     broker.play("site.yml").succeeded()
     where = broker.hosts[NAME]
     assert not listens(where.address, 59613)
-    left = where.run("ls /etc/activemq/main /run").split()
-    assert not {"tls.key", "jetty.xml", "jmx.password", "activemq-main"} & set(left)
+    left = where.run("ls /etc/activemq/main /run/activemq-main").split()
+    assert not {"tls.key", "jetty.xml", "jmx.password", "key.p12"} & set(left)
 
 
 def test_an_upgrade_that_does_not_come_up_is_taken_back(broker: Brokers, converged: Run) -> None:
