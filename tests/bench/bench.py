@@ -11,13 +11,17 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 
 import declaring
 import provisioning
 from measuring import ROOT, Bench
 
-PARTS = {"provisioning": provisioning.report, "topology": declaring.report}
+# Each part with its inventory: a host of the broker's group, and one of the group byhand.
+PARTS = {
+    "rabbitmq": (provisioning.rabbitmq, "inventory"),
+    "activemq": (provisioning.activemq, "inventory_activemq"),
+    "topology": (declaring.report, "inventory"),
+}
 
 
 def main() -> int:
@@ -25,19 +29,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure Brokerkit against the same work done another way.")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each measurement (3)")
     parser.add_argument("--only", choices=sorted(PARTS), help="this part alone")
-    parser.add_argument(
-        "--inventory",
-        type=Path,
-        default=ROOT / "tests/bench/inventory",
-        help="hosts of the groups rabbitmq and byhand",
-    )
     options = parser.parse_args()
     os.environ.setdefault("ANSIBLE_CONFIG", str(ROOT / "ansible.cfg"))
-    bench = Bench(options.inventory.resolve(), options.rounds)
-    for name, report in PARTS.items():
+    for name, (report, inventory) in PARTS.items():
         if options.only in (None, name):
+            bench = Bench(ROOT / "tests/bench" / inventory, options.rounds)
             report(bench)
-    bench.testbed("down")
+            bench.testbed("down")
     return 0
 
 
