@@ -117,10 +117,13 @@ def forwarder(broker: Broker, cut: int, carried_out: bool, for_ever: bool = Fals
 
 
 def state(broker: Broker) -> str:
-    """The definitions, but for what differs between two runs with the same result: salts and order."""
+    """The definitions, but for what differs between two runs with the same result: salts, order, and what expires."""
     held = broker.get("/api/definitions")
     for user in held["users"]:
         user.pop("password_hash")
+    dying = {(queue["vhost"], queue["name"]) for queue in held["queues"] if "x-expires" in queue["arguments"]}
+    held["queues"] = [queue for queue in held["queues"] if (queue["vhost"], queue["name"]) not in dying]
+    held["bindings"] = [one for one in held["bindings"] if (one["vhost"], one["destination"]) not in dying]
     return json.dumps(
         {key: sorted(map(json.dumps, part)) for key, part in held.items() if isinstance(part, list)}, indent=1
     )
