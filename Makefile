@@ -26,6 +26,9 @@ check: setup ## lint, types, unit tests and generated pages: under two minutes, 
 test: check ## the checks, then real brokers on real hosts
 	@scripts/test
 
+test-kills: setup ## a converge killed at every moment that is known to matter, and healed by the next (10 minutes)
+	@python -m pytest --color=no -p no:cacheprovider -q tests/integration/test_interrupted.py
+
 bench: setup ## compare with doing it by hand; prints ratios
 	@$(BIN)/python tests/bench/bench.py
 
@@ -38,4 +41,4 @@ lock: setup ## resolve requirements.in anew into requirements.txt
 clean: ## take down everything the test bed made on this machine
 	@scripts/testbed clean
 
-.PHONY: help setup demo check test bench docs lock clean
+.PHONY: help setup demo check test test-kills bench docs lock clean
