@@ -26,6 +26,7 @@ class FilterModule:
             "rabbitmq_content_option": rabbitmq_settings.content_option,
             "rabbitmq_host_refusals": rabbitmq_host.host_refusals,
             "rabbitmq_install_refusals": rabbitmq_host.install_refusals,
+            "rabbitmq_listeners": rabbitmq_settings.listeners,
             "rabbitmq_refusals": rabbitmq_settings.refusals,
             "rabbitmq_restart_reasons": rabbitmq_host.restart_reasons,
             "upstream_version": versions.upstream,

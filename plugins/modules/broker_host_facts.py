@@ -23,6 +23,11 @@ options:
     type: list
     elements: str
     default: []
+  listen:
+    description: IP addresses that a service is to listen on; empty texts stand for every interface.
+    type: list
+    elements: str
+    default: []
   files:
     description: Paths whose existence is wanted; wildcards are expanded.
     type: list
@@ -62,6 +67,7 @@ memory_bytes: {description: Physical memory., returned: always, type: int}
 packages: {description: Installed packages and their versions., returned: always, type: dict}
 listeners: {description: 'TCP listeners: address, port, pid, process.', returned: always, type: list, elements: dict}
 addresses: {description: Names and what they resolve to., returned: always, type: dict}
+foreign: {description: Those of O(listen) that are not the host's own., returned: always, type: list, elements: str}
 hosts_block: {description: Whether /etc/hosts holds names that Brokerkit pinned., returned: always, type: bool}
 dpkg_interrupted: {description: Whether an installation was cut off half-way., returned: always, type: bool}
 files: {description: Those of O(files) that exist., returned: always, type: list, elements: str}
@@ -96,6 +102,7 @@ def main() -> None:
         argument_spec={
             "packages": dict(names),
             "resolve": dict(names),
+            "listen": dict(names),
             "files": {"type": "list", "elements": "path", "default": []},
             "unit": {"type": "str"},
             "simulate": dict(names),
@@ -112,6 +119,7 @@ def main() -> None:
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "listeners": hostfacts.listeners(),
         "addresses": {name: hostfacts.resolve(name) for name in {hostname, *wanted["resolve"]}},
+        "foreign": hostfacts.foreign(sorted({*wanted["listen"]} - {""})),
         "files": sorted(found for path in wanted["files"] for found in glob.glob(path)),
         "hosts_block": hostfacts.HOSTS_MARK in (read("/etc/hosts") or ""),
         "dpkg_interrupted": False,

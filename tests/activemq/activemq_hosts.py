@@ -219,28 +219,17 @@ class Certificates:
         return trusting.wrap_socket(socket.create_connection((address, port), 10))
 
 
-def certificates(directory: Path) -> Certificates:
-    """A new authority and a certificate for brokers and clients alike."""
+def certificates(directory: Path, *addresses: str) -> Certificates:
+    """A new authority and a certificate for brokers, those of these addresses, and for clients alike."""
     new = ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-batch"]
+    authority_files = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"]
+    names = ",".join(["DNS:test-broker", *(f"IP:{address}" for address in addresses)])
+    (directory / "names").write_text(f"subjectAltName={names}\n", encoding="ascii")
+    signing = ["openssl", "x509", "-req", "-days", "2", "-in", "mq.csr", "-extfile", "names"]
     commands = [
         [*new, "-x509", "-days", "2", "-subj", "/CN=test authority", "-keyout", "ca.key", "-out", "ca.pem"],
         [*new, "-subj", "/CN=test broker", "-keyout", "mq.key", "-out", "mq.csr"],
-        [
-            "openssl",
-            "x509",
-            "-req",
-            "-days",
-            "2",
-            "-in",
-            "mq.csr",
-            "-CA",
-            "ca.pem",
-            "-CAkey",
-            "ca.key",
-            "-CAcreateserial",
-            "-out",
-            "mq.pem",
-        ],
+        [*signing, *authority_files, "-out", "mq.pem"],
     ]
     for command in commands:
         subprocess.run(command, cwd=directory, check=True, capture_output=True, timeout=60)

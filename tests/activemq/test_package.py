@@ -14,6 +14,7 @@ from activemq_hosts import (
     PASSWORDS,
     REDELIVERY,
     Brokers,
+    certificates,
     client,
     drain,
     failures,
@@ -167,13 +168,23 @@ def test_a_configuration_that_the_brokers_schema_refuses_changes_nothing(
 
 def test_a_configuration_that_does_not_start_is_taken_back(pair: Brokers, debian12: Host) -> None:
     before = debian12.run("cat /etc/activemq/main/activemq.xml")
-    connectors = [{"protocol": "stomp"}, {"protocol": "openwire", "address": "10.61.13.254"}]
+    connectors = [{"protocol": "stomp"}, {"protocol": "openwire", "port": 81}]  # the kernel leaves it to root
     run = pair.play(SITE, limit=TWELVE, activemq_connectors=connectors)
-    run.refused("did not come up on the new configuration", "runs again on the last good one", "10.61.13.254")
+    run.refused(
+        "did not come up on the new configuration", "runs again on the last good one", "Permission denied"
+    )
     assert debian12.run("cat /etc/activemq/main/activemq.xml") == before
     assert unit(debian12, "ActiveState") == "active"
     with client(debian12.address) as (connection, _):
         assert connection.is_connected()
+
+
+def test_an_address_of_another_host_is_found_before_anything_changes(pair: Brokers, debian12: Host) -> None:
+    before = unit(debian12, "MainPID")
+    connectors = [{"protocol": "stomp"}, {"protocol": "openwire", "address": "192.0.2.7"}]
+    run = pair.play(SITE, limit=TWELVE, activemq_connectors=connectors)
+    run.refused("activemq_connectors: 192.0.2.7 of the connector 'openwire' is no address of", "`ip address`")
+    assert unit(debian12, "MainPID") == before
 
 
 def test_a_port_that_another_process_holds_is_found_before_anything_changes(
@@ -256,6 +267,30 @@ def test_a_copy_of_the_store_brings_its_messages_back(pair: Brokers, debian12: H
     assert drain(debian12.address, queue) == ["in the store that comes back"]
     pair.play("playbooks/activemq_restore.yml", limit=TWELVE, activemq_restore_file=copy).succeeded()
     assert drain(debian12.address, queue) == ["kept"]
+
+
+def test_a_bridge_over_tls_goes_one_way(pair: Brokers, debian12: Host, tmp_path: Path) -> None:
+    to, queue = pair.hosts[THIRTEEN].address, "brokerkit.smoke.one-way"
+    issued = certificates(tmp_path, debian12.address, to)
+    listening = {
+        "activemq_connectors": [{"protocol": "stomp"}, {"protocol": "openwire", "transport": "ssl"}],
+        "activemq_tls_certificate": issued.certificate,
+        "activemq_tls_key": issued.key,
+    }
+    bridge = {"name": "one-way", "brokers": [f"ssl://{to}:61617"]}
+    bridge |= {"user": "bridge", "password": PASSWORDS["bridge"]}
+    forwarding = {"activemq_network": [bridge], "activemq_tls_client_authority": issued.authority}
+    pair.play(SITE, limit=THIRTEEN, **listening).succeeded()
+    pair.play(SITE, limit=TWELVE, **forwarding).succeeded()
+    with client(to) as (consumer, inbox), client(debian12.address) as (sender, sent):
+        consumer.subscribe(f"/queue/{queue}", id="1", ack="auto")
+        send(sender, sent, queue, "there")
+        wait_for("the message on the other broker", lambda: inbox.bodies, 30)
+    with client(debian12.address) as (consumer, inbox), client(to) as (sender, sent):
+        consumer.subscribe(f"/queue/{queue}", id="1", ack="auto")
+        send(sender, sent, queue, "not back")
+        assert drain(to, queue) == ["not back"]
+        assert inbox.bodies == []
 
 
 def test_uninstalling_keeps_the_store(pair: Brokers, debian12: Host) -> None:

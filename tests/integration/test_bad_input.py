@@ -135,6 +135,10 @@ ON_THE_HOST: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"rabbitmq_amqp_port": 22},
         ("rabbitmq_amqp_port: 22 is held by 'sshd'", "another port"),
     ),
+    "address of another host": (
+        {"rabbitmq_stomp_address": "192.0.2.7"},
+        ("rabbitmq_stomp_address: 192.0.2.7 is no address of it-input", "empty for every interface"),
+    ),
     "version that no repository holds": (
         {"rabbitmq_version": "9.9"},
         ("rabbitmq_version: 9.9 is wanted", "hold 3.10.8", "correct"),

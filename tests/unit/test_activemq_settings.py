@@ -279,6 +279,7 @@ def machine(**changes: Any) -> dict[str, Any]:
         "hostname": "mq",
         "uid": 0,
         "listeners": [],
+        "foreign": [],
         "packages": {},
         "files": [],
         "unit": {"main_pid": 0},
@@ -291,6 +292,13 @@ def test_a_port_of_another_process_is_refused_and_the_brokers_own_is_not():
     assert host_refusals(broker(), machine(listeners=held, unit={"main_pid": 7})) == []
     (found,) = host_refusals(broker(), machine(listeners=held, unit={"main_pid": 8}))
     assert found.startswith("activemq_connectors: port 61613") and "'java' (pid 7)" in found
+
+
+def test_an_address_that_is_not_the_hosts_is_refused():
+    settings = broker(connectors=[{"protocol": "stomp", "address": "10.9.8.7"}])
+    assert host_refusals(settings, machine()) == []
+    (found,) = host_refusals(settings, machine(foreign=["10.9.8.7"]))
+    assert found.startswith("activemq_connectors: 10.9.8.7 of the connector 'stomp' is no address of mq")
 
 
 @pytest.mark.parametrize(

@@ -188,3 +188,9 @@ def test_programs_are_asked_in_plain_english(program):
     done = hostfacts._run(["sh", "-c", "echo $LC_ALL $DEBIAN_FRONTEND"])
     assert isinstance(done, subprocess.CompletedProcess)
     assert done.stdout == "C noninteractive\n"
+
+
+def test_an_address_of_another_host_is_foreign():
+    # 192.0.2.0/24 and 2001:db8::/32 are for documentation, and no host's own: RFC 5737, RFC 3849.
+    others = ["192.0.2.7", "2001:db8::7"]
+    assert hostfacts.foreign(["127.0.0.1", "0.0.0.0", *others]) == others  # noqa: S104

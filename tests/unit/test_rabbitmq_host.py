@@ -15,6 +15,7 @@ def host(**facts):
         "hostname": "broker-1",
         "uid": 0,
         "listeners": [],
+        "foreign": [],
         "addresses": {"broker-1": ["10.0.0.5"]},
         "files": [],
         "packages": {},
@@ -79,6 +80,14 @@ def test_the_port_of_a_plugin_that_is_off_may_be_held():
 def test_a_port_is_named_once_however_many_sockets_hold_it():
     held = [HTTPD, listener(address="::"), listener(address="127.0.0.1")]
     assert len(host_refusals(node(), host(listeners=held))) == 1
+
+
+@pytest.mark.parametrize("what", ["amqp", "stomp", "management"])
+def test_an_address_that_is_not_the_hosts_is_refused(what):
+    settings = node(**{f"{what}_address": "10.9.8.7"})
+    assert host_refusals(settings, host()) == []
+    (sentence,) = host_refusals(settings, host(foreign=["10.9.8.7"]))
+    assert sentence.startswith(f"rabbitmq_{what}_address: 10.9.8.7 is no address of broker-1")
 
 
 # --- names -------------------------------------------------------------------------------------

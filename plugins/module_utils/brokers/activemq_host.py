@@ -33,6 +33,16 @@ def _port_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     return found
 
 
+def _address_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
+    """Return a sentence for each address that is to be listened on and is not the host's."""
+    return [
+        f"{wanted['variable']}: {wanted['address']} of {wanted['what']} is no address of {host['hostname']}, and the "
+        "broker would not start; give one that `ip address` shows there, or 0.0.0.0 for every interface"
+        for wanted in listeners(settings)
+        if wanted["address"] in host["foreign"]
+    ]
+
+
 def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     """Return everything about the host that forbids the settings, one sentence each.
 
@@ -44,7 +54,7 @@ def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
             f"ansible_become: the tasks run as uid {host['uid']} on {name}; set ansible_become to true, a "
             "broker is installed by root"
         ]
-    found = _port_refusals(settings, host)
+    found = _port_refusals(settings, host) + _address_refusals(settings, host)
     return found + _version_refusals(settings, host)
 
 

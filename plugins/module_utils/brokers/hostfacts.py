@@ -85,6 +85,19 @@ def resolve(name: str) -> list[str]:
         return []
 
 
+def foreign(addresses: list[str]) -> list[str]:
+    """Return those IP addresses that nothing on this host could listen on, since they are not its own."""
+    found = []
+    for one in addresses:
+        family = socket.AF_INET6 if ":" in one else socket.AF_INET
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.bind((one, 0))  # any free port: who holds the wanted one, listeners() says
+        except OSError:
+            found.append(one)
+    return found
+
+
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)

@@ -46,6 +46,16 @@ def _port_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     return found
 
 
+def _address_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
+    """Return a sentence for each address that is to be listened on and is not the host's."""
+    return [
+        f"rabbitmq_{wanted['name']}_address: {wanted['address']} is no address of {host['hostname']}, and the node "
+        "would not boot; set one that `ip address` shows there, or leave it empty for every interface"
+        for wanted in listeners(settings)
+        if wanted["address"] in host["foreign"]
+    ]
+
+
 def _node(settings: Settings, host: dict[str, Any]) -> str:
     return str(settings["rabbitmq_node_name"] or f"rabbit@{host['hostname']}")
 
@@ -113,7 +123,11 @@ def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
             f"ansible_become: the tasks run as uid {host['uid']} on {name}; set ansible_become "
             "to true, a broker is installed by root"
         ]
-    found = _port_refusals(settings, host) + _name_refusals(settings, host) + _data_refusals(settings, host)
+    found = [
+        refusal
+        for look in (_port_refusals, _address_refusals, _name_refusals, _data_refusals)
+        for refusal in look(settings, host)
+    ]
     installed = upstream(host["packages"].get("rabbitmq-server", ""))
     wanted = settings["rabbitmq_version"]
     if installed and wanted and not starts_with(installed, wanted):
