@@ -42,8 +42,8 @@ options:
         description: Content is not shown, even of a file that is to be absent. O(files[].secret_content) implies it.
         type: bool
         default: false
-      owner: {description: Owner's name., type: str, default: root}
-      group: {description: Group's name., type: str, default: root}
+      owner: {description: Owner's name; empty for the user who runs the task., type: str, default: ''}
+      group: {description: Group's name; empty for the group of the user who runs the task., type: str, default: ''}
       mode: {description: Permission bits as an octal string., type: str, default: '0644'}
   keep:
     description: Keep the last good files and remember what is pending; off for files that no service has to come up on.
@@ -98,7 +98,7 @@ pending:
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.brokers.files import Change, FileSet, FileSetError, Wanted, compare, sweep, validate
+from ansible.module_utils.brokers.files import Change, FileSet, FileSetError, Wanted, compare, validate
 
 _PASSWORD = re.compile(r'(password)="[^"]*"', re.IGNORECASE)  # an attribute in XML
 
@@ -138,7 +138,7 @@ def _diff(change: Change) -> dict:
 def _present(module: AnsibleModule, files: FileSet) -> dict:
     wanted = [_wanted(item) for item in module.params["files"]]
     if not module.check_mode:
-        sweep(wanted)
+        files.sweep(wanted)
     changes = compare(wanted)
     if changes and module.params["validator"]:
         validate(
@@ -194,8 +194,8 @@ def main() -> None:
         "path": {"type": "path", "required": True},
         "content": {"type": "str"},
         "secret_content": {"type": "str", "no_log": True},
-        "owner": {"type": "str", "default": "root"},
-        "group": {"type": "str", "default": "root"},
+        "owner": {"type": "str", "default": ""},
+        "group": {"type": "str", "default": ""},
         "mode": {"type": "str", "default": "0644"},
         "secret": {"type": "bool", "default": False, "no_log": False},
     }

@@ -89,8 +89,6 @@ def test_the_watcher_catches_a_default_installation(machines):
         hosts.wait_for("the default broker", lambda: hosts.listens(machine.address, DEFAULTS["amqp"]), 120)
         machine.run("rabbitmq-plugins enable rabbitmq_management", timeout=300)
         hosts.wait_for("its management", lambda: hosts.listens(machine.address, DEFAULTS["management"]), 120)
-        # The watcher's turn: as long as it takes to come round once or twice.
-        machine.run("sleep 5")
     found = alarms(watch.report, declared["rabbitmq_erlang_cookie"])
     for address in (LOOPBACK, machine.address):
         for port in ("amqp", "management", "distribution"):

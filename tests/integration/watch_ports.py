@@ -1,8 +1,8 @@
 """Watches a host for a broker that nobody declared: what listens, whom it lets in, and with which cookie it runs.
 
-Runs on the host, on its own Python, until its standard input is closed. One argument, a JSON object: `addresses` and
-`ports` to look at, the `management` ports among them, the `amqp` ports among them, and the `cookie`'s SHA-256. It
-prints `ready` after its first round and one JSON object at its end.
+Runs on the host, on its own Python, until its standard input is closed, and looks once more then. One argument, a
+JSON object: `addresses` and `ports` to look at, the `management` ports among them, the `amqp` ports among them, and
+the `cookie`'s SHA-256. It prints `ready` after its first round and one JSON object at its end.
 """
 
 from __future__ import annotations
@@ -141,14 +141,16 @@ def main() -> None:
     """Watch until told to stop, then print what was seen."""
     wanted = json.loads(sys.argv[1])
     seen: dict = {"open": set(), "http": set(), "amqp": set(), "cookies": set()}
-    rounds, deadline = 0, time.monotonic() + SECONDS
+    rounds, deadline, told = 0, time.monotonic() + SECONDS, False
     while time.monotonic() < deadline:
         look(wanted, seen)
         rounds += 1
         if rounds == 1:
             print("ready", flush=True)
-        if select.select([sys.stdin], [], [], PAUSE)[0]:
+        if told:
             break
+        # What came up just before it was told to stop is seen by a round that begins after that.
+        told = bool(select.select([sys.stdin], [], [], PAUSE)[0])
     print(json.dumps({"rounds": rounds, **{name: sorted(found - {""}) for name, found in seen.items()}}))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from brokers import files
-from brokers.files import FileSet, FileSetError, Wanted, changed_keys, compare, settings, sweep, validate
+from brokers.files import FileSet, FileSetError, Wanted, changed_keys, compare, settings, validate
 
 USER = pwd.getpwuid(os.getuid()).pw_name
 GROUP = grp.getgrgid(os.getgid()).gr_name
@@ -353,8 +353,12 @@ def test_the_next_run_removes_the_copies_that_a_killed_one_left(host, monkeypatc
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
     other = directory / f".brokerkit-{os.getpid()}-alive"
     other.touch()
-    sweep(wanted(host, NEW))
+    state = Path(file_set(host).directory)
+    state.mkdir(parents=True)
+    (state / ".brokerkit-999999999-pending").touch()
+    file_set(host).sweep(wanted(host, NEW))
     assert list(directory.glob(".brokerkit-*")) == [other]
+    assert not list(state.iterdir())
 
 
 def test_the_next_check_removes_the_set_that_a_killed_one_left(host, monkeypatch, tmp_path):

@@ -19,6 +19,7 @@ UNIT = "/etc/systemd/system/rabbitmq-server.service.d/brokerkit.conf"
 EPMD_SOCKET = "/etc/systemd/system/epmd.socket.d/brokerkit.conf"
 EPMD_SERVICE = "/etc/systemd/system/epmd.service.d/brokerkit.conf"
 COOKIE_FILE = "/var/lib/rabbitmq/.erlang.cookie"
+START = "/etc/rabbitmq/start.env"
 ADMINISTRATOR = "/var/lib/rabbitmq/administrator.json"
 MANAGED = "Managed by Brokerkit (role rabbitmq); changes made here are overwritten."
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - written into a configuration, not bound to
@@ -51,7 +52,14 @@ def lines(path, **settings):
 
 def test_the_files_of_a_node_by_default():
     present = {path for path, entry in files().items() if entry.get("content") or entry.get("secret_content")}
-    assert present == {CONF, PLUGINS, ENVIRONMENT, UNIT, COOKIE_FILE, ADMINISTRATOR}
+    assert present == {CONF, PLUGINS, ENVIRONMENT, UNIT, COOKIE_FILE, ADMINISTRATOR, START}
+
+
+def test_only_the_first_boot_imports_the_administrator():
+    assert "administrator.json" in content(START)
+    booted = {**BARE_HOST, "files": ["/var/lib/rabbitmq/mnesia/rabbit@broker-1"]}
+    later = Role("rabbitmq", __rabbitmq_host=booted, **node()).files("__rabbitmq_files")
+    assert later[START].get("content") is None
 
 
 def test_what_is_absent_is_named_so_that_an_old_one_goes():

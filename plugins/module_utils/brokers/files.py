@@ -33,7 +33,7 @@ class FileSetError(Exception):
 
 @dataclass(frozen=True)
 class Wanted:
-    """One file of the set. `content` None means that the file is to be absent."""
+    """One file of the set. `content` None: it is to be absent. An empty owner or group is that of this process."""
 
     path: str
     content: str | None
@@ -74,7 +74,10 @@ def _attributes(path: str) -> tuple[int, int, int] | None:
 def _ids(file: Wanted) -> tuple[int, int] | None:
     """Return the numeric owner and group, or None while the package that brings them is not installed."""
     try:
-        return pwd.getpwnam(file.owner).pw_uid, grp.getgrnam(file.group).gr_gid
+        return (
+            pwd.getpwnam(file.owner).pw_uid if file.owner else os.geteuid(),
+            grp.getgrnam(file.group).gr_gid if file.group else os.getegid(),
+        )
     except KeyError:
         return None
 
@@ -138,12 +141,6 @@ def validate(files: list[Wanted], script: str, arguments: list[str], timeout: fl
             raise FileSetError(said or silence)
 
 
-def sweep(files: list[Wanted]) -> None:
-    """Remove what killed runs have left beside the files: copies of them, some of which hold secrets."""
-    for directory in sorted({os.path.dirname(file.path) for file in files}):
-        _sweep(directory, ".brokerkit-")
-
-
 def _sweep(directory: str, prefix: str) -> None:
     """Remove the leftovers in one directory.
 
@@ -163,9 +160,7 @@ def _sweep(directory: str, prefix: str) -> None:
 
 def _write(path: str, content: str, mode: int, ids: tuple[int, int] | None) -> None:
     """Replace `path` atomically: whoever reads it sees the old file or the new one, never half of one."""
-    directory = os.path.dirname(path)
-    _sweep(directory, ".brokerkit-")
-    handle, temporary = tempfile.mkstemp(prefix=f".brokerkit-{os.getpid()}-", dir=directory)
+    handle, temporary = tempfile.mkstemp(prefix=f".brokerkit-{os.getpid()}-", dir=os.path.dirname(path))
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as stream:
             if ids is not None:
@@ -207,6 +202,11 @@ class FileSet:
         text = read(self._pending)
         found: dict[str, list[str]] = json.loads(text) if text else {}
         return found
+
+    def sweep(self, files: list[Wanted]) -> None:
+        """Remove what killed runs have left beside the files: copies of them, some of which hold secrets."""
+        for directory in sorted({self.directory, *(os.path.dirname(file.path) for file in files)}):
+            _sweep(directory, ".brokerkit-")
 
     def swap(self, changes: list[Change], keep: bool = True) -> None:
         """Keep the files of now as last good (unless something is pending), then write the new ones."""
