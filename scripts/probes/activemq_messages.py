@@ -8,7 +8,7 @@ import time
 
 from probes import stomp_client
 from probes.activemq import KINDS, only_marker
-from probes.model import CONNECT_SECONDS, Context, Failed, NotApplicable, NotProven
+from probes.model import Context, Failed, NotApplicable, NotProven
 from probes.registry import probe
 from probes.stomp_client import session
 
@@ -161,12 +161,7 @@ def silent_client(context: Context) -> str:
     frame = f"CONNECT\naccept-version:1.2\nhost:/\n{login}\nheart-beat:{_PROMISED_MS},0\n\n\0"
     said = b""
     context.deadline.step = "waiting for the broker to drop a client that is silent"
-    with (
-        contextlib.suppress(ConnectionResetError),
-        socket.create_connection(
-            (endpoint.host, endpoint.port), context.deadline.left(CONNECT_SECONDS)
-        ) as peer,
-    ):
+    with contextlib.suppress(ConnectionResetError), stomp_client.wire(context) as peer:
         peer.sendall(frame.encode())
         connected = time.monotonic()
         while piece := _more(context, peer):

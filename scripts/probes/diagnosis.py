@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from probes.classify import Port, Speaks
-from probes.model import Broker, Context, Endpoint, Failed, Unreachable
+from probes.model import CONNECT_SECONDS, Broker, Context, Endpoint, Failed, Unreachable
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,34 @@ def no_connection(context: Context, protocol: str, client_words: str) -> Unreach
     """
     endpoint, ports = context.endpoint(protocol), context.settings.ports
     found = ports.port(endpoint.host, endpoint.port)
+    if endpoint.tls is not None and (known := _about_tls(protocol, endpoint, found, client_words)):
+        return known
     others = [] if found.speaks is Speaks.UNRESOLVED else ports.survey(endpoint.host)
     return explain(protocol, endpoint, client_words, found, others, in_container())
+
+
+def _about_tls(protocol: str, endpoint: Endpoint, found: Port, client_words: str) -> Unreachable | None:
+    """Explain a connection that broke where TLS is expected; None where TLS is not what is wrong."""
+    from probes import tls  # loading it takes longer than listing the probes may
+
+    if found.speaks is WANTED[protocol].speaks:
+        return Unreachable(
+            f"{endpoint} answered {found.words or f'in {found.speaks}'}.",
+            f"{endpoint.port} speaks {found.speaks} without TLS.",
+            "Correct the port, or have the connector speak TLS (transport ssl in activemq_connectors).",
+        )
+    if found.speaks not in (Speaks.TLS, Speaks.CLOSES):  # some close on a client that speaks in the clear
+        return None
+    words = tls.trouble(endpoint, CONNECT_SECONDS)
+    if words is not None and (known := tls.explain(endpoint, words)):
+        return known
+    if words is not None and found.speaks is Speaks.CLOSES:
+        return None
+    return Unreachable(
+        f"{endpoint} speaks TLS, and the connection inside it broke: {words or client_words}.",
+        "What listens there speaks another protocol inside TLS, or the broker ended this connection.",
+        "Correct the port, and read the broker's log for this moment.",
+    )
 
 
 def explain(
@@ -168,7 +194,7 @@ def _usual(wanted: Wanted, there: list[Port]) -> str:
 
 def _correct_port(wanted: Wanted, found: Port, there: list[Port]) -> str:
     if found.speaks is Speaks.TLS:
-        return "Connect to the listener without TLS (the prober does not speak TLS yet), or correct the port."
+        return "Correct the port, or say that it speaks TLS (`tls: true` in the endpoints file; over STOMP alone)."
     if found.speaks is Speaks.AMQP_1_0:
         return "This broker speaks AMQP 1.0 only (ActiveMQ does), pika cannot talk to it: use STOMP."
     if any(port.speaks is wanted.speaks for port in there):

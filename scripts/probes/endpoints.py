@@ -8,17 +8,19 @@ sentences do not say what to do.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
 from probes.files import read_secret
-from probes.model import Broker, Endpoint, ExitCode, Listener, Refusal
+from probes.model import Broker, Endpoint, ExitCode, Listener, Refusal, Tls
 
 SCHEMA = 1
 KINDS = ("rabbitmq", "activemq")
 PROTOCOLS = ("amqp", "stomp", "management")
+_FILES = ("ca_file", "cert_file", "key_file")  # of an endpoint with TLS
 _OPTIONAL = ("denied_vhost", "denied_destination", "dead_letter_prefix", "frame_limit", "pair")
 PASSWORD_VARIABLE = "BROKERKIT_PASSWORD"  # noqa: S105 - the name of a variable
 _AGAIN = "run the converge (`ansible-playbook site.yml`) again, it writes a new one"
@@ -82,9 +84,9 @@ class _Reader:
         if kind not in KINDS:
             self.refuse(f"{where}.kind", f"is {json.dumps(kind)}, known are {', '.join(KINDS)}")
         endpoints = {
-            protocol: Endpoint(host, port)
+            protocol: endpoint
             for protocol in PROTOCOLS
-            if (port := self.endpoint(entry.get(protocol), f"{where}.{protocol}")) is not None
+            if (endpoint := self.endpoint(entry.get(protocol), host, f"{where}.{protocol}")) is not None
         }
         if not endpoints:
             self.refuse(where, f"has none of {', '.join(PROTOCOLS)}: nothing could be probed")
@@ -125,15 +127,28 @@ class _Reader:
             return value
         self.refuse(f"{where}.{key}", "is neither null nor a number above 0")
 
-    def endpoint(self, value: Any, where: str) -> int | None:
+    def endpoint(self, value: Any, host: str, where: str) -> Endpoint | None:
         if value is None:
             return None
         if not isinstance(value, dict):
             self.refuse(where, "is neither null nor an object with port and tls")
-        self.only_keys(value, where, ("port", "tls"))
-        if value.get("tls", False) is not False:
-            self.refuse(f"{where}.tls", "is not false, and this prober does not speak TLS yet")
-        return self.port(value, where)
+        self.only_keys(value, where, ("port", "tls", *_FILES))
+        speaks_tls = value.get("tls", False)
+        if not isinstance(speaks_tls, bool):
+            self.refuse(f"{where}.tls", "is neither true nor false")
+        if speaks_tls and not where.endswith(".stomp"):
+            self.refuse(f"{where}.tls", "is not false, and this prober speaks TLS over STOMP alone")
+        tls = self.tls(value, where) if speaks_tls else None
+        return Endpoint(host, self.port(value, where), tls)
+
+    def tls(self, value: dict[str, Any], where: str) -> Tls:
+        files = {key: self.text_or_none(value, where, key) for key in _FILES}
+        for key, path in files.items():
+            if path is not None and not os.access(path, os.R_OK):
+                self.refuse(f"{where}.{key}", f"names {path}, which is not there or cannot be read")
+        if (files["cert_file"] is None) != (files["key_file"] is None):
+            self.refuse(where, "has one of cert_file and key_file; a certificate needs its key")
+        return Tls(**files)
 
     def port(self, value: dict[str, Any], where: str) -> int:
         port = value.get("port")
@@ -239,7 +254,7 @@ def parse_url(protocol: str, url: str) -> tuple[Endpoint, str, str]:
         )
     if parts.scheme != scheme:
         reason = (
-            "TLS is not supported yet"
+            "TLS is not supported in a URL, only in the endpoints file (over STOMP)"
             if parts.scheme in ("amqps", "stomps", "https")
             else "it is of another scheme"
         )

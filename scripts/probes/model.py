@@ -60,11 +60,21 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True)
+class Tls:
+    """Files in PEM, None where there is none: whom a client trusts (else whom this machine does), and what it shows."""
+
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+
+
+@dataclass(frozen=True)
 class Endpoint:
-    """One protocol of one broker."""
+    """One protocol of one broker; `tls` is None where it is spoken in the clear."""
 
     host: str
     port: int
+    tls: Tls | None = None
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

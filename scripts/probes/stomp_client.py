@@ -8,8 +8,10 @@ deadline. Heart-beats are off: a probe's connection lives for seconds.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import secrets
+import socket
 import threading
 import time
 from collections import deque
@@ -316,6 +318,8 @@ def connect(
         reconnect_sleep_initial=0,
         timeout=context.deadline.left(CONNECT_SECONDS),
     )
+    if endpoint.tls is not None:
+        connection.transport.attempt_connection = functools.partial(_attempt, connection.transport, context)
     inbox = _Inbox(context)
     connection.set_listener("", inbox)
     try:
@@ -332,6 +336,23 @@ def connect(
     finally:
         with contextlib.suppress(Exception):
             connection.transport.disconnect_socket()
+
+
+def _attempt(transport: Any, context: Context) -> None:
+    """Stand in for stomp.py's own way to connect, which speaks TLS in two threads: see tls.py."""
+    endpoint = context.endpoint("stomp")
+    transport.socket = wire(context)
+    transport.current_host_and_port = (endpoint.host, endpoint.port)
+
+
+def wire(context: Context) -> socket.socket:
+    """Connect to the broker's STOMP and return a socket that speaks it in the clear. Raises OSError."""
+    endpoint, seconds = context.endpoint("stomp"), context.deadline.left(CONNECT_SECONDS)
+    if endpoint.tls is None:
+        return socket.create_connection((endpoint.host, endpoint.port), seconds)
+    from probes import tls  # loading it takes longer than listing the probes may
+
+    return tls.connect(endpoint, seconds)
 
 
 def refusal(context: Context, user: str | None, password: str | None, vhost: str) -> str | None:

@@ -113,7 +113,7 @@ def test_a_version_is_not_changed_in_passing(broker: Brokers, converged: Run) ->
 @pytest.fixture(scope="module")
 def issued(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """A certificate for the broker."""
-    return certificates(tmp_path_factory.mktemp("certificates"))
+    return certificates(tmp_path_factory.mktemp("certificates"), host(NAME).address)
 
 
 def everything(issued: Certificates) -> Settings:
@@ -166,6 +166,26 @@ def test_a_client_with_tls_needs_a_certificate_and_a_password(open_wide: Run, is
         with pytest.raises(OSError), issued.client(address, port, certificate=False) as peer:
             assert stomp_answer(peer) == "", "somebody without a certificate was let in"
             raise ConnectionResetError
+
+
+def test_the_prober_speaks_stomp_inside_tls(open_wide: Run, issued: Certificates, tmp_path: Path) -> None:
+    document = json.loads((open_wide.directory / "endpoints.json").read_text(encoding="utf-8"))
+    files = {"ca_file": "ca.pem", "cert_file": "mq.pem", "key_file": "mq.key"}
+    inside = {
+        "port": 59613,
+        "tls": True,
+        **{key: str(issued.directory / name) for key, name in files.items()},
+    }
+    path = tmp_path / "endpoints.json"
+    path.touch(mode=0o600)
+    document["brokers"][0]["stomp"] = inside
+    path.write_text(json.dumps(document), encoding="utf-8")
+    report = smoke(path, "--format", "json")
+    assert failures(report) == {} and report.returncode == 0, report.stdout
+    document["brokers"][0]["stomp"] = {key: inside[key] for key in ("port", "tls", "ca_file")}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    report = smoke(path, "--only", "stomp.connect.v1_2")
+    assert report.returncode == 69 and "only clients that show a certificate" in report.stdout, report.stdout
 
 
 def test_management_is_on_loopback_and_for_the_administrator(open_wide: Run) -> None:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from probes import endpoints
+from probes.model import Endpoint, Tls
 from role_files import ROLES, defaults
 from templating import Role
 
@@ -115,6 +116,16 @@ def test_a_connector_with_tls_is_declared_and_stomp_without_it_is_probed(read):
     (broker,) = read(render(activemq=[activemq(activemq_connectors=connectors)]))
     assert places(broker) == {"stomp": "10.0.0.6:61613"}
     assert [(one.protocol, one.port) for one in broker.listeners] == [("stomp+ssl", 61612), ("stomp", 61613)]
+
+
+def test_stomp_inside_tls_is_probed_where_there_is_no_other(read, certificate):
+    connectors = [
+        {"protocol": "stomp", "address": "127.0.0.1"},
+        {"protocol": "stomp", "transport": "nio+ssl", "name": "stomp-tls"},
+    ]
+    files = {"endpoint_ca_file": certificate[0]}
+    (broker,) = read(render(activemq=[activemq(activemq_connectors=connectors, **files)]))
+    assert broker.endpoints == {"stomp": Endpoint("10.0.0.6", 61612, Tls(ca_file=certificate[0]))}
 
 
 def test_brokers_that_share_a_store_are_a_pair(read):

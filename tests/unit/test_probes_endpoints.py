@@ -112,6 +112,15 @@ def of(**changes: Any) -> Change:
         (of(amqp={"port": 5672.0}), "brokers[0].amqp.port is 5672.0"),
         (of(amqp={}), "brokers[0].amqp.port is null"),
         (of(amqp={"port": 5671, "tls": True}), "brokers[0].amqp.tls is not false"),
+        (of(stomp={"port": 61612, "tls": 1}), "brokers[0].stomp.tls is neither true nor false"),
+        (
+            of(stomp={"port": 61612, "tls": True, "ca_file": "/nowhere.pem"}),
+            "stomp.ca_file names /nowhere.pem, which is not there",
+        ),
+        (
+            of(stomp={"port": 61612, "tls": True, "key_file": __file__}),
+            "brokers[0].stomp has one of cert_file and key_file",
+        ),
         (of(amqp={"port": 5672, "host": "x"}), 'brokers[0].amqp has the unknown key "host"'),
         (of(amqp=None, stomp=None), "nothing could be probed"),
         (of(listeners={}), "brokers[0].listeners is not a list"),

@@ -1,0 +1,122 @@
+"""STOMP inside TLS: what comes through, and why a handshake does not come about."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+
+import pytest
+from loopback import Handler, answers, server
+from probes import stomp_client
+from probes.model import Broker, Context, Deadline, Endpoint, Settings, Tls, Unreachable
+from probes.tls import connect, trouble
+
+CONNECTED = b"CONNECTED\nversion:1.2\nserver:test\n\n\0"
+Speak = Callable[..., Handler]
+
+
+@pytest.fixture
+def over_tls(certificate: tuple[str, str]) -> Speak:
+    """Has a handler speak inside TLS; with `asks`, only to clients that show the certificate."""
+
+    def speak(handler: Handler, *, asks: bool = False, version: int | None = None) -> Handler:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        if asks:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(certificate[0])
+        if version is not None:
+            context.maximum_version = ssl.TLSVersion(version)
+
+        def inside(peer: socket.socket) -> None:
+            with context.wrap_socket(peer, server_side=True) as wrapped:
+                handler(wrapped)
+
+        return inside
+
+    return speak
+
+
+def wait(peer: socket.socket) -> None:
+    peer.recv(64)
+
+
+def attempt(port: int, tls: Tls, host: str = "127.0.0.1") -> None:
+    broker = Broker("mq", "activemq", host, "smoke", "geheim", endpoints={"stomp": Endpoint(host, port, tls)})
+    context = Context(broker, Deadline(4), "brokerkit.smoke.x", Settings("x", 4))
+    with stomp_client.connect(context, "1.2", "smoke", "geheim", "/"):
+        pass
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_a_session_comes_about_inside_tls(certificate: tuple[str, str], over_tls: Speak, asks: bool) -> None:
+    own = {"cert_file": certificate[0], "key_file": certificate[1]} if asks else {}
+    tls = Tls(ca_file=certificate[0], **own)
+    with server(over_tls(answers(CONNECTED), asks=asks)) as port:
+        attempt(port, tls)
+    with server(over_tls(wait, asks=asks)) as port:
+        assert trouble(Endpoint("127.0.0.1", port, tls), 2) is None
+
+
+def test_what_is_sent_comes_back_whole_and_an_end_is_an_end(
+    certificate: tuple[str, str], over_tls: Speak
+) -> None:
+    sent = bytes(range(256)) * 20_000
+
+    def echoes_and_ends(peer: socket.socket) -> None:
+        got = b""
+        while len(got) < len(sent):
+            got += peer.recv(65536)
+        peer.sendall(got)
+
+    with server(over_tls(echoes_and_ends)) as port:
+        endpoint = Endpoint("127.0.0.1", port, Tls(ca_file=certificate[0]))
+        with connect(endpoint, 2) as wire:
+            wire.sendall(sent)
+            came = b""
+            while piece := wire.recv(65536):
+                came += piece
+    assert came == sent
+
+
+def test_an_issuer_that_is_not_trusted_is_named_as_the_reason(over_tls: Speak) -> None:
+    with server(over_tls(answers(CONNECTED))) as port, pytest.raises(Unreachable) as caught:
+        attempt(port, Tls())
+    assert "certificate verify failed" in caught.value.finding.came_back
+    assert "endpoint_ca_file" in caught.value.finding.remedy
+
+
+def test_a_certificate_for_another_host_is_named_as_the_reason(
+    certificate: tuple[str, str], over_tls: Speak
+) -> None:
+    with server(over_tls(answers(CONNECTED))) as port, pytest.raises(Unreachable) as caught:
+        attempt(port, Tls(ca_file=certificate[0]), host="localhost")
+    assert caught.value.finding.meaning == "The certificate is not one for localhost."
+    assert "endpoint_host" in caught.value.finding.remedy
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_broker_that_asks_for_a_certificate_says_so(
+    certificate: tuple[str, str], over_tls: Speak, version: int
+) -> None:
+    speaking = over_tls(answers(CONNECTED), asks=True, version=version)
+    with server(speaking) as port, pytest.raises(Unreachable) as caught:
+        attempt(port, Tls(ca_file=certificate[0]))
+    assert "only clients that show a certificate" in caught.value.finding.meaning
+    assert "in endpoint_cert_file and endpoint_key_file" in caught.value.finding.remedy
+
+
+def test_another_protocol_inside_tls_is_not_taken_for_trouble_with_tls(
+    certificate: tuple[str, str], over_tls: Speak
+) -> None:
+    speaking = over_tls(answers(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
+    with server(speaking) as port, pytest.raises(Unreachable) as caught:
+        attempt(port, Tls(ca_file=certificate[0]))
+    assert "inside it broke" in caught.value.finding.came_back
+
+
+def test_a_listener_in_the_clear_is_not_taken_for_one_with_tls() -> None:
+    with server(answers(b"ERROR\nmessage:what\n\n\0")) as port, pytest.raises(Unreachable) as caught:
+        attempt(port, Tls())
+    assert "without TLS" in caught.value.finding.meaning
