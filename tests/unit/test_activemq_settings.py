@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from brokers.activemq_access import groups, property_text
-from brokers.activemq_connectors import connector_uri, connectors
+from brokers.activemq_connectors import connector_uri, connectors, uses_tls
 from brokers.activemq_host import host_refusals, restart_reasons
 from brokers.activemq_settings import archive_refusals, refusals, static_uri
 from brokers.activemq_versions import java_refusal, open_advisories, security_verdict
@@ -292,6 +292,13 @@ def test_a_port_of_another_process_is_refused_and_the_brokers_own_is_not():
     assert host_refusals(broker(), machine(listeners=held, unit={"main_pid": 7})) == []
     (found,) = host_refusals(broker(), machine(listeners=held, unit={"main_pid": 8}))
     assert found.startswith("activemq_connectors: port 61613") and "'java' (pid 7)" in found
+
+
+def test_a_bridge_speaks_tls_as_well_as_a_connector():
+    bridge = {"name": "b", "brokers": ["mq2:61616"], "user": "u", "password": "p"}
+    assert not uses_tls(broker(network=[bridge]))
+    assert uses_tls(broker(network=[bridge, {**bridge, "brokers": ["ssl://mq2:61617"]}]))
+    assert uses_tls(broker(connectors=[{"protocol": "stomp", "transport": "nio+ssl"}]))
 
 
 def test_an_address_that_is_not_the_hosts_is_refused():

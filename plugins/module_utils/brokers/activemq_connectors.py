@@ -172,8 +172,11 @@ def _option_refusals(where: str, protocol: str, options: Any) -> list[str]:
 
 
 def uses_tls(settings: Settings) -> bool:
-    """Return whether a connector speaks TLS."""
-    return any("ssl" in _transport(given) for given in settings["activemq_connectors"])
+    """Return whether a connector speaks TLS, or a bridge to another broker does."""
+    bridges = (broker for other in settings["activemq_network"] for broker in other["brokers"])
+    return any("ssl" in _transport(given) for given in settings["activemq_connectors"]) or any(
+        "ssl" in broker.partition("://")[0] for broker in bridges if "://" in broker
+    )
 
 
 # What has to be in a PEM text, and what it is called.
