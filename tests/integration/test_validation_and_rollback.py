@@ -18,7 +18,6 @@ CONFIG = (
 BOOTS = "grep -c 'Starting RabbitMQ' /var/log/rabbitmq/rabbit@$(hostname).log"
 SQUATTER_PORT = 9999
 EXTRA = ["rabbitmq_management", "rabbitmq_stomp", "rabbitmq_mqtt"]
-NOWHERE = "192.0.2.1"  # of the block that is reserved for documentation (RFC 5737): no host has it
 
 
 @dataclass
@@ -112,12 +111,15 @@ def test_a_port_that_another_process_holds_is_found_with_the_holders_name(broker
 
 def test_a_configuration_that_cannot_boot_is_put_back_with_the_lines_that_say_why(broker):
     before = broker.host.run(CONFIG)
-    run = broker.change(rabbitmq_amqp_address=NOWHERE)
+    # The role does not know of a listener that the free settings add.
+    listeners = {"rabbit": {"tcp_listeners": [5672, SQUATTER_PORT]}}
+    with squatter(broker.host, SQUATTER_PORT):
+        run = broker.change(rabbitmq_advanced_config=listeners)
     run.refused(
         "RabbitMQ did not come up on the new configuration",
         "It runs again on the last good one",
-        "/etc/rabbitmq/rabbitmq.conf",
-        "eaddrnotavail",
+        "/etc/rabbitmq/advanced.config",
+        "eaddrinuse",
     )
     assert broker.host.run(CONFIG) == before
     assert hosts.listens(broker.host.address, 5672) and broker.host.evaluate("1 + 1.") == "2"
