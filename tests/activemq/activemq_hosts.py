@@ -12,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,7 @@ import stomp
 from hosts import PLAYBOOK, ROOT, Controller, Host, Run
 
 INVENTORY = "tests/activemq/inventory"
+DISTRIBUTION = ROOT / "tests/activemq/distribution.xml"
 PASSWORDS = {"admin": "test-only-Rz81kq", "smoke": "test-only-Ux73mw", "bridge": "test-only-Lw55nd"}
 # Characters that XML, properties files, units or shells take for something else.
 ODD_USER, ODD_PASSWORD = "o'dd & <user>", """#p<a>s&s"w'o=d!%$ {x} ü€"""
@@ -244,3 +246,32 @@ def stomp_answer(peer: socket.socket, user: str = "smoke", password: str = PASSW
     peer.settimeout(15)
     peer.sendall(f"CONNECT\naccept-version:1.2\nhost:/\nlogin:{user}\npasscode:{password}\n\n\0".encode())
     return peer.recv(4096).decode(errors="replace")
+
+
+def assembled(version: str, directory: Path, **parts: str) -> Path:
+    """An archive of a release in upstream's layout, made of the jars that Maven's repository has of it.
+
+    `parts` are the versions of `run`, `spring` and `log4j`. Upstream's own archives of these releases are on its
+    download site alone. Raises CalledProcessError where a jar cannot be had.
+    """
+    name = f"apache-activemq-{version}"
+    home = directory / name
+    given = [f"-D{key}={value}" for key, value in {"activemq": version, **parts}.items()]
+    subprocess.run(
+        [
+            *("mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "-f", str(DISTRIBUTION), *given),
+            "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies",
+            f"-DoutputDirectory={home / 'lib'}",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    (home / "bin").mkdir()
+    (starter,) = (home / "lib").glob("activemq-run-*.jar")
+    starter.rename(home / "bin" / "activemq.jar")
+    archive = directory / f"{name}-bin.tar.gz"
+    with tarfile.open(archive, "w:gz") as writer:
+        writer.add(home, name)
+    return archive

@@ -1,0 +1,108 @@
+"""ActiveMQ 6: a broker of 5 goes there with its messages, is proven there, and finds its way back."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Callable
+
+import pytest
+from activemq_hosts import (
+    Brokers,
+    Settings,
+    assembled,
+    client,
+    drain,
+    failures,
+    host,
+    send,
+    settings,
+    smoke,
+    unit,
+)
+from hosts import Controller, Host, Run
+
+NAME = "am-six"
+FIVE, SIX = "5.18.3", "6.3.1"
+# What 6.3.1 was released with; its own starter is not in Maven's repository, and the one of 6.1 is the same program.
+PARTS = {"run": "6.1.8", "spring": "7.0.8", "log4j": "2.25.2"}
+UPGRADE = "playbooks/activemq_upgrade.yml"
+KEPT = [f"of version five {number}" for number in range(20)]
+
+
+@pytest.fixture(scope="module")
+def six(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The settings that say where the newer version comes from."""
+    missing = f"ActiveMQ {SIX} cannot be had here, nothing was proven of it: "
+    if shutil.which("mvn") is None:
+        pytest.skip(f"{missing}mvn is not on this machine")
+    try:
+        archive = assembled(SIX, tmp_path_factory.mktemp("six"), **PARTS)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(missing + (error.stdout + error.stderr)[-300:])
+    return {
+        "activemq_version": SIX,
+        "activemq_archive_source": "file",
+        "activemq_archive_file": str(archive),
+        "activemq_archive_checksum": f"sha512:{hashlib.sha512(archive.read_bytes()).hexdigest()}",
+    }
+
+
+@pytest.fixture(scope="module")
+def five(
+    controller: Controller,
+    fresh: Callable[..., list[Host]],
+    tmp_path_factory: pytest.TempPathFactory,
+    six: Settings,
+) -> Brokers:
+    """A broker of the older version, with messages in its store."""
+    fresh(NAME)
+    values = settings(
+        activemq_installation="archive",
+        activemq_archive_source="maven",
+        activemq_archive_cache=str(tmp_path_factory.mktemp("archives")),
+        activemq_version=FIVE,
+        activemq_connectors=[{"protocol": name} for name in ("stomp", "openwire", "amqp", "mqtt")],
+    )
+    broker = Brokers(controller, {NAME: values}, {NAME: host(NAME)})
+    run = broker.play("site.yml")
+    if run.code and "is not there on the controller" in run.sentence:
+        pytest.skip(f"the archive of ActiveMQ {FIVE} cannot be had here: {run.sentence[-300:]}")
+    run.succeeded()
+    with client(host(NAME).address) as (connection, inbox):
+        for queue in ("there", "back"):
+            for body in KEPT:
+                send(connection, inbox, f"brokerkit.smoke.{queue}", body)
+    return broker
+
+
+@pytest.fixture(scope="module")
+def upgraded(five: Brokers, six: Settings) -> Run:
+    """The run that took the broker to version six."""
+    return five.play(UPGRADE, **six).succeeded()
+
+
+def test_version_six_has_the_messages_of_version_five(five: Brokers, upgraded: Run) -> None:
+    assert f"apache-activemq-{SIX}/" in unit(five.hosts[NAME], "ExecStart")
+    assert drain(five.hosts[NAME].address, "brokerkit.smoke.there") == KEPT
+
+
+def test_every_probe_passes_on_version_six(five: Brokers, six: Settings, upgraded: Run) -> None:
+    run = five.play("site.yml", **six).succeeded()
+    assert run.counts(NAME)["changed"] == 1  # the endpoints file is a new one
+    report = smoke(run.directory / "endpoints.json", "--format", "json")
+    assert failures(report) == {} and report.returncode == 0, report.stdout
+
+
+def test_the_way_back_is_the_copy_of_the_store(five: Brokers, upgraded: Run) -> None:
+    address, copy = (
+        five.hosts[NAME].address,
+        upgraded.sentence.split("copy its store to ")[1].split(". An older")[0],
+    )
+    with client(address) as (connection, inbox):
+        send(connection, inbox, "brokerkit.smoke.back", "written by version six")
+    five.play(UPGRADE, activemq_version=FIVE, activemq_restore_file=copy).succeeded()
+    assert f"apache-activemq-{FIVE}/" in unit(five.hosts[NAME], "ExecStart")
+    assert drain(address, "brokerkit.smoke.back") == KEPT
+    assert drain(address, "brokerkit.smoke.there") == KEPT
