@@ -12,7 +12,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import tarfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -26,7 +25,6 @@ import stomp
 from hosts import PLAYBOOK, ROOT, Controller, Host, Run
 
 INVENTORY = "tests/activemq/inventory"
-DISTRIBUTION = ROOT / "tests/activemq/distribution.xml"
 PASSWORDS = {"admin": "test-only-Rz81kq", "smoke": "test-only-Ux73mw", "bridge": "test-only-Lw55nd"}
 # Characters that XML, properties files, units or shells take for something else.
 ODD_USER, ODD_PASSWORD = "o'dd & <user>", """#p<a>s&s"w'o=d!%$ {x} ü€"""
@@ -248,30 +246,29 @@ def stomp_answer(peer: socket.socket, user: str = "smoke", password: str = PASSW
     return peer.recv(4096).decode(errors="replace")
 
 
-def assembled(version: str, directory: Path, **parts: str) -> Path:
-    """An archive of a release in upstream's layout, made of the jars that Maven's repository has of it.
+# The console for nobody, with the shipped password and twice for the administrator; then Jolokia reading and running.
+_CONSOLE = """
+import base64, json, urllib.error, urllib.request
 
-    `parts` are the versions of `run`, `spring` and `log4j`. Upstream's own archives of these releases are on its
-    download site alone. Raises CalledProcessError where a jar cannot be had.
-    """
-    name = f"apache-activemq-{version}"
-    home = directory / name
-    given = [f"-D{key}={value}" for key, value in {"activemq": version, **parts}.items()]
-    subprocess.run(
-        [
-            *("mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "-f", str(DISTRIBUTION), *given),
-            "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies",
-            f"-DoutputDirectory={home / 'lib'}",
-        ],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    (home / "bin").mkdir()
-    (starter,) = (home / "lib").glob("activemq-run-*.jar")
-    starter.rename(home / "bin" / "activemq.jar")
-    archive = directory / f"{name}-bin.tar.gz"
-    with tarfile.open(archive, "w:gz") as writer:
-        writer.add(home, name)
-    return archive
+def ask(path, word=None):
+    request = urllib.request.Request("http://127.0.0.1:8161/" + path, headers={"Origin": "http://127.0.0.1"})
+    if word:
+        request.add_header("Authorization", "Basic " + base64.b64encode(b"admin:" + word.encode()).decode())
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["status"] if "jolokia" in path else answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+word = open("/root/word").read()
+print(json.dumps([ask("admin/"), ask("admin/", "admin"), ask("admin/", word), ask("admin/queues.jsp", word),
+                  ask("api/jolokia/read/java.lang:type=Memory/HeapMemoryUsage", word),
+                  ask("api/jolokia/exec/java.lang:type=Memory/gc", word)]))
+"""
+
+
+def console_answers(where: Host) -> list[int]:
+    """What the web console and Jolokia of a host answer: see above."""
+    where.write("/root/word", PASSWORDS["admin"], "0600")
+    answers: list[int] = json.loads(where.python(_CONSOLE))
+    return answers

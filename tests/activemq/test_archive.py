@@ -16,6 +16,7 @@ from activemq_hosts import (
     Settings,
     certificates,
     client,
+    console_answers,
     drain,
     failures,
     host,
@@ -191,30 +192,7 @@ def test_the_prober_speaks_stomp_inside_tls(open_wide: Run, issued: Certificates
 def test_management_is_on_loopback_and_for_the_administrator(open_wide: Run) -> None:
     where = host(NAME)
     assert not listens(where.address, 8161) and not listens(where.address, 1099)
-    where.write("/root/word", PASSWORDS["admin"], "0600")
-    answers = json.loads(where.python(_CONSOLE))
-    assert answers == [401, 401, 200, 200, 200, 403]
-
-
-# The console for nobody, with the shipped password and twice for the administrator; then Jolokia reading and running.
-_CONSOLE = """
-import base64, json, urllib.error, urllib.request
-
-def ask(path, word=None):
-    request = urllib.request.Request("http://127.0.0.1:8161/" + path, headers={"Origin": "http://127.0.0.1"})
-    if word:
-        request.add_header("Authorization", "Basic " + base64.b64encode(b"admin:" + word.encode()).decode())
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)["status"] if "jolokia" in path else answer.status
-    except urllib.error.HTTPError as error:
-        return error.code
-
-word = open("/root/word").read()
-print(json.dumps([ask("admin/"), ask("admin/", "admin"), ask("admin/", word), ask("admin/queues.jsp", word),
-                  ask("api/jolokia/read/java.lang:type=Memory/HeapMemoryUsage", word),
-                  ask("api/jolokia/exec/java.lang:type=Memory/gc", word)]))
-"""
+    assert console_answers(where) == [401, 401, 200, 200, 200, 403]
 
 
 def test_no_secret_is_shown_readable_or_in_arguments(

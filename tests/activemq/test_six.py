@@ -6,13 +6,14 @@ import hashlib
 import shutil
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from activemq_hosts import (
     Brokers,
     Settings,
-    assembled,
     client,
+    console_answers,
     drain,
     failures,
     host,
@@ -21,32 +22,47 @@ from activemq_hosts import (
     smoke,
     unit,
 )
-from hosts import Controller, Host, Run
+from distribution import assembled
+from hosts import Controller, Host, Run, listens
 
 NAME = "am-six"
 FIVE, SIX = "5.18.3", "6.3.1"
 # What 6.3.1 was released with; its own starter is not in Maven's repository, and the one of 6.1 is the same program.
 PARTS = {"run": "6.1.8", "spring": "7.0.8", "log4j": "2.25.2"}
+# The newest whose web console is in Maven's repository; from 6.3 on it is of other files (Jetty 12).
+WITH_CONSOLE = "6.1.8"
+CONSOLE_PARTS = {
+    "run": "6.1.8",
+    "spring": "6.1.21",
+    "log4j": "2.25.2",
+    "jetty": "11.0.26",
+    "jolokia": "2.4.0",
+}
 UPGRADE = "playbooks/activemq_upgrade.yml"
 KEPT = [f"of version five {number}" for number in range(20)]
 
 
-@pytest.fixture(scope="module")
-def six(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The settings that say where the newer version comes from."""
-    missing = f"ActiveMQ {SIX} cannot be had here, nothing was proven of it: "
+def had(version: str, directory: Path, console_of: Path | None = None, **parts: str) -> Settings:
+    """The settings that say where a version comes from; where it cannot be had, its tests are skipped."""
+    missing = f"ActiveMQ {version} cannot be had here, nothing was proven of it: "
     if shutil.which("mvn") is None:
         pytest.skip(f"{missing}mvn is not on this machine")
     try:
-        archive = assembled(SIX, tmp_path_factory.mktemp("six"), **PARTS)
+        archive = assembled(version, directory, console_of, **parts)
     except subprocess.CalledProcessError as error:
         pytest.skip(missing + (error.stdout + error.stderr)[-300:])
     return {
-        "activemq_version": SIX,
+        "activemq_version": version,
         "activemq_archive_source": "file",
         "activemq_archive_file": str(archive),
         "activemq_archive_checksum": f"sha512:{hashlib.sha512(archive.read_bytes()).hexdigest()}",
     }
+
+
+@pytest.fixture(scope="module")
+def six(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Where the newer version comes from."""
+    return had(SIX, tmp_path_factory.mktemp("six"), **PARTS)
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +122,12 @@ def test_the_way_back_is_the_copy_of_the_store(five: Brokers, upgraded: Run) -> 
     assert f"apache-activemq-{FIVE}/" in unit(five.hosts[NAME], "ExecStart")
     assert drain(address, "brokerkit.smoke.back") == KEPT
     assert drain(address, "brokerkit.smoke.there") == KEPT
+
+
+def test_the_web_console_of_version_six_is_for_the_administrator_alone(five: Brokers, tmp_path: Path) -> None:
+    where, values = five.hosts[NAME], five.members[NAME]
+    released = Path(values["activemq_archive_cache"]) / f"apache-activemq-{FIVE}-bin.tar.gz"
+    newer = had(WITH_CONSOLE, tmp_path, released, **CONSOLE_PARTS)
+    five.play(UPGRADE, **newer, activemq_console=True).succeeded()
+    assert console_answers(where) == [401, 401, 200, 200, 200, 403]
+    assert not listens(where.address, 8161)

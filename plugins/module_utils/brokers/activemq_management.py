@@ -82,10 +82,10 @@ def _console_refusals(settings: Settings) -> list[str]:
             "activemq_installation to archive, or activemq_console to false"
         ]
     found = []
-    if at_least(settings["activemq_version"], "6.0.0"):
+    if at_least(settings["activemq_version"], "6.3.0"):
         found.append(
             f"activemq_console: the web console of ActiveMQ {settings['activemq_version']} is set up by other files "
-            "than that of 5.x, which are not written yet; set activemq_console to false"
+            "than that of versions before 6.3, which are not written yet; set activemq_console to false"
         )
     port = settings["activemq_console_port"]
     if not 1 <= port <= 65535:

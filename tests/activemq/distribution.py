@@ -1,0 +1,68 @@
+"""Archives of ActiveMQ in upstream's layout, made of jars, for releases whose archive is on upstream's site alone."""
+
+from __future__ import annotations
+
+import subprocess
+import tarfile
+import zipfile
+from pathlib import Path
+
+POM = Path(__file__).with_name("distribution.xml")
+PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1"
+# Jolokia with the policy that the broker's configuration names.
+API = """<web-app xmlns="https://jakarta.ee/xml/ns/jakartaee" version="5.0">
+  <servlet>
+    <servlet-name>jolokia</servlet-name>
+    <servlet-class>org.jolokia.server.core.http.AgentServlet</servlet-class>
+    <init-param><param-name>policyLocation</param-name><param-value>${prop:jolokia.conf}</param-value></init-param>
+  </servlet>
+  <servlet-mapping><servlet-name>jolokia</servlet-name><url-pattern>/jolokia/*</url-pattern></servlet-mapping>
+</web-app>
+"""
+
+
+def maven(*words: str) -> None:
+    """Run Maven; raises CalledProcessError where it cannot have what is asked for."""
+    command = ["mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", *words]
+    subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
+
+
+def assembled(version: str, directory: Path, console_of: Path | None = None, **parts: str) -> Path:
+    """Return the archive of a version.
+
+    `parts` are the versions of `run`, `spring` and `log4j`. With `console_of`, an archive as released, the web console
+    is there too: that one has the file that has the console look at the broker it runs in. `parts` are the versions of
+    `jetty` and `jolokia` besides.
+    """
+    home = directory / f"apache-activemq-{version}"
+    given = [f"-D{key}={value}" for key, value in {"activemq": version, **parts}.items()]
+    profile = ["--activate-profiles", "web"] if console_of else []
+    maven(
+        "-f", str(POM), *profile, *given, f"{PLUGIN}:copy-dependencies", f"-DoutputDirectory={home / 'lib'}"
+    )
+    (home / "bin").mkdir()
+    (starter,) = (home / "lib").glob("activemq-run-*.jar")
+    starter.rename(home / "bin" / "activemq.jar")
+    if console_of:
+        _add_console(home, version, console_of)
+    archive = directory / f"{home.name}-bin.tar.gz"
+    with tarfile.open(archive, "w:gz") as writer:
+        writer.add(home, home.name)
+    return archive
+
+
+def _add_console(home: Path, version: str, other: Path) -> None:
+    admin, api = home / "webapps/admin", home / "webapps/api/WEB-INF"
+    war = f"org.apache.activemq:activemq-web-console:{version}:war"
+    maven(f"{PLUGIN}:copy", f"-Dartifact={war}", f"-DoutputDirectory={home.parent}")
+    with zipfile.ZipFile(home.parent / f"activemq-web-console-{version}.war") as reader:
+        for name in reader.namelist():
+            if not name.startswith(("WEB-INF/lib", "WEB-INF/activemq.xml")):
+                reader.extract(name, admin)
+    embedded = "webapps/admin/WEB-INF/webconsole-embedded.xml"
+    with tarfile.open(other) as reader:
+        found = reader.extractfile(f"{other.name.removesuffix('-bin.tar.gz')}/{embedded}")
+        assert found is not None
+        (home / embedded).write_bytes(found.read())
+    api.mkdir(parents=True)
+    (api / "web.xml").write_text(API, encoding="utf-8")
