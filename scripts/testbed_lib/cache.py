@@ -6,7 +6,7 @@ by side would fail each other. apt-cacher-ng serves them at once, and keeps pack
 
 from __future__ import annotations
 
-from testbed_lib import hosts, images, machine
+from testbed_lib import hosts, images, machine, network
 from testbed_lib.podman import Podman
 from testbed_lib.progress import Progress
 from testbed_lib.settings import CACHE_ADDRESS, CACHE_NAME, CACHE_PORT, CACHE_VOLUME, LABEL, NETWORK
@@ -27,7 +27,7 @@ def ensure(podman: Podman, progress: Progress) -> None:
         f"--label={LABEL}=cache",
         f"--network={NETWORK}",
         f"--ip={CACHE_ADDRESS}",
-        f"--mac-address={hosts.mac_address(str(CACHE_ADDRESS))}",
+        f"--mac-address={network.mac_address(str(CACHE_ADDRESS))}",
         f"--volume={CACHE_VOLUME}:/var/cache/apt-cacher-ng",
         "--user=apt-cacher-ng",
         # for the same reasons as the hosts: see hosts.py

@@ -155,6 +155,7 @@ def _up(options: argparse.Namespace, progress: Progress) -> None:
     recipes = [*map(images.host_recipe, suites), images.cache_recipe()]
     images.ensure(podman, progress, recipes)
     cache.ensure(podman, progress)
+    network.keep_address(podman)
     if options.command == "reset":
         hosts.remove(podman, [host.name for host in wanted])
     hosts.up(podman, progress, wanted, known)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import ipaddress
 import resource
 import tarfile
 import time
@@ -17,6 +16,7 @@ from testbed_lib import boot, images, keys
 from testbed_lib.errors import UNAVAILABLE, TestbedError
 from testbed_lib.inventory import Host
 from testbed_lib.machine import ulimit_options
+from testbed_lib.network import mac_address
 from testbed_lib.podman import Podman
 from testbed_lib.progress import Progress
 from testbed_lib.settings import CONTAINER_PREFIX, LABEL, NETWORK, UNFINISHED_PREFIX
@@ -122,15 +122,6 @@ def etc_hosts(host: Host, neighbours: Iterable[Host]) -> str:
     others = sorted(set(neighbours) | {host}, key=lambda one: one.name)
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
     return "\n".join([*lines, *(f"{one.address} {one.name}" for one in others), ""])
-
-
-def mac_address(address: str) -> str:
-    """A locally administered MAC address made of the IPv4 address.
-
-    A host that was reset keeps it. With a new one at each start, whoever talked to the host a moment ago
-    would go on sending to the old one until its neighbour table forgets it, which takes up to a minute.
-    """
-    return "02:42:" + ":".join(f"{number:02x}" for number in ipaddress.IPv4Address(address).packed)
 
 
 def _create(podman: Podman, host: Host, neighbours: Sequence[Host]) -> None:

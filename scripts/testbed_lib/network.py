@@ -40,6 +40,28 @@ def ensure(podman: Podman) -> None:
         )
 
 
+def keep_address(podman: Podman) -> None:
+    """Give the bridge a MAC address of its own; it is there as soon as the first container runs.
+
+    A bridge without one takes the lowest of its ports, which changes as hosts come and go. Whoever is on it, the
+    package cache above all, then sends to an address that nobody has until its neighbour table forgets it: ten
+    seconds without a way out.
+    """
+    bridge, wanted = _bridge(podman), mac_address(str(GATEWAY))
+    if bridge and (Path("/sys/class/net") / bridge / "address").read_text(encoding="ascii").strip() != wanted:
+        command = ["ip", "link", "set", "dev", bridge, "address", wanted]
+        subprocess.run(command, check=True, capture_output=True, timeout=30)
+
+
+def mac_address(address: str) -> str:
+    """A locally administered MAC address made of the IPv4 address.
+
+    A host that was reset keeps it. With a new one at each start, whoever talked to the host a moment ago
+    would go on sending to the old one until its neighbour table forgets it, which takes up to a minute.
+    """
+    return "02:42:" + ":".join(f"{number:02x}" for number in ipaddress.IPv4Address(address).packed)
+
+
 def remove(podman: Podman) -> None:
     """Remove the network if it is there."""
     if _bridge(podman) is not None:

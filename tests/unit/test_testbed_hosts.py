@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from testbed_lib import cli, hosts, images, keys
+from testbed_lib import cli, hosts, images, keys, network
 from testbed_lib.errors import USAGE, TestbedError
 from testbed_lib.hosts import Existing
 from testbed_lib.inventory import Host
@@ -73,7 +73,7 @@ def test_etc_hosts_names_every_neighbour_once() -> None:
 
 
 def test_the_mac_address_follows_from_the_address() -> None:
-    assert hosts.mac_address("10.61.13.11") == "02:42:0a:3d:0d:0b"
+    assert network.mac_address("10.61.13.11") == "02:42:0a:3d:0d:0b"
 
 
 def test_one_known_hosts_line_covers_the_subnet() -> None:
