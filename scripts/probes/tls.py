@@ -31,12 +31,17 @@ class _Reason:
 
 _REASONS = (
     _Reason(
-        "Hostname mismatch",
-        "The certificate is not one for {host}.",
-        "Name the host in endpoint_host as the certificate does, or issue one for {host}.",
+        "no certificate or crl found",
+        "The file of endpoint_ca_file holds no certificate.",
+        "Give a file with the issuer's certificate in PEM.",
     ),
     _Reason(
-        "IP address mismatch",
+        "key values mismatch",
+        "The key in endpoint_key_file is not that of the certificate in endpoint_cert_file.",
+        "Give the two files that belong together.",
+    ),
+    _Reason(
+        "certificate is not valid for",
         "The certificate is not one for {host}.",
         "Name the host in endpoint_host as the certificate does, or issue one for {host}.",
     ),

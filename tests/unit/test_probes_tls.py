@@ -96,6 +96,14 @@ def test_a_certificate_for_another_host_is_named_as_the_reason(
     assert "endpoint_host" in caught.value.finding.remedy
 
 
+def test_a_file_that_is_no_certificate_is_named_as_the_reason(
+    certificate: tuple[str, str], over_tls: Speak
+) -> None:
+    with server(over_tls(answers(CONNECTED))) as port, pytest.raises(Unreachable) as caught:
+        attempt(port, Tls(ca_file=certificate[1]))  # the key
+    assert caught.value.finding.meaning == "The file of endpoint_ca_file holds no certificate."
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_a_broker_that_asks_for_a_certificate_says_so(
     certificate: tuple[str, str], over_tls: Speak, version: int
