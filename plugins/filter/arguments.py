@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+from yaml import CSafeLoader
+
 # The library ships to targets as ansible.module_utils.brokers; the controller finds it beside this file.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "module_utils"))
 
 from brokers import apt_repository, arguments
+
+
+@functools.cache
+def argument_options(role_path: str) -> dict[str, Any]:
+    """Return the options of a role's entry point `main`, from its meta/argument_specs.yml.
+
+    Read once in each of Ansible's processes: what depends on a variable is computed anew at each mention of it, and
+    parsing the file nine times was a third of what the configuration takes on the controller.
+    """
+    text = Path(role_path, "meta/argument_specs.yml").read_text(encoding="utf-8")
+    return yaml.load(text, Loader=CSafeLoader)["argument_specs"]["main"]["options"]
 
 
 def argument_refusals(
@@ -30,6 +45,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return name -> function for each filter."""
         return {
+            "argument_options": argument_options,
             "apt_repository_refusals": apt_repository.refusals,
             "apt_repository_words": apt_repository.words,
             "argument_refusals": argument_refusals,

@@ -23,7 +23,8 @@ options:
   state:
     description:
       - V(present) installs O(files); V(committed) and V(rolled_back) end a change.
-      - With V(committed), O(files) are those that were there for the start alone and go with it.
+      - With V(committed), O(files) are those that change with the end of the change, such as a file that was there for
+        the start alone and goes with it.
     type: str
     choices: [present, committed, rolled_back]
     default: present
@@ -45,6 +46,16 @@ options:
       owner: {description: Owner's name; empty for the user who runs the task., type: str, default: ''}
       group: {description: Group's name; empty for the group of the user who runs the task., type: str, default: ''}
       mode: {description: Permission bits as an octal string., type: str, default: '0644'}
+  directories:
+    description: Directories that are made before O(files), with those above them. They are not taken back with these.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path: {description: Absolute path., type: path, required: true}
+      owner: {description: Owner's name; empty for the user who runs the task., type: str, default: ''}
+      group: {description: Group's name; empty for the group of the user who runs the task., type: str, default: ''}
+      mode: {description: Permission bits as an octal string., type: str, default: '0755'}
   keep:
     description: Keep the last good files and remember what is pending; off for files that no service has to come up on.
     type: bool
@@ -95,10 +106,21 @@ pending:
   type: dict
 """
 
+import os
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.brokers.files import Change, FileSet, FileSetError, Wanted, compare, validate
+from ansible.module_utils.brokers.files import (
+    Change,
+    Directory,
+    FileSet,
+    FileSetError,
+    Wanted,
+    compare,
+    compare_directories,
+    make,
+    validate,
+)
 
 _PASSWORD = re.compile(r'(password)="[^"]*"', re.IGNORECASE)  # an attribute in XML
 
@@ -110,20 +132,33 @@ def _wanted(item: dict) -> Wanted:
     return Wanted(item["path"], content, item["owner"], item["group"], mode, hidden or item["secret"])
 
 
+def _directory(item: dict) -> Directory:
+    return Directory(item["path"], item["owner"], item["group"], int(item["mode"], 8))
+
+
 def _masked(content: str | None) -> str:
     """Return a text for a diff: what a file holds now may have had a password that it is not to have any more."""
     return _PASSWORD.sub(r'\1="********"', content or "")
 
 
+def _headed(path: str, before: str, after: str) -> dict:
+    return {"before_header": path, "after_header": path, "before": before, "after": after}
+
+
+def _diff_of_attributes(path: str, mode: int) -> dict:
+    return _headed(path, "owner, group or mode differ\n", f"owner, group, mode {mode:04o}\n")
+
+
+def _diff_of_directory(directory: Directory) -> dict:
+    if os.path.isdir(directory.path):
+        return _diff_of_attributes(directory.path, directory.mode)
+    return _headed(directory.path, "(no directory)\n", f"directory, mode {directory.mode:04o}\n")
+
+
 def _diff(change: Change) -> dict:
     path = change.file.path
-    header = {"before_header": path, "after_header": path}
     if not change.content:
-        return {
-            **header,
-            "before": "owner, group or mode differ\n",
-            "after": f"owner, group, mode {change.file.mode:04o}\n",
-        }
+        return _diff_of_attributes(path, change.file.mode)
     if change.file.secret:
         was = "(no file)\n" if change.before is None else "(holds secrets: the old content is not shown)\n"
         now = (
@@ -131,28 +166,33 @@ def _diff(change: Change) -> dict:
             if change.file.content is None
             else "(holds secrets: the new content is not shown)\n"
         )
-        return {**header, "before": was, "after": now}
-    return {**header, "before": _masked(change.before), "after": _masked(change.file.content)}
+        return _headed(path, was, now)
+    return _headed(path, _masked(change.before), _masked(change.file.content))
 
 
 def _present(module: AnsibleModule, files: FileSet) -> dict:
     wanted = [_wanted(item) for item in module.params["files"]]
     if not module.check_mode:
         files.sweep(wanted)
+    directories = compare_directories([_directory(item) for item in module.params["directories"]])
     changes = compare(wanted)
     if changes and module.params["validator"]:
         validate(
             wanted, module.params["validator"], module.params["validator_arguments"], module.params["timeout"]
         )
+    diff = [*map(_diff_of_directory, directories), *map(_diff, changes)]
+    if not module.check_mode:
+        for directory in directories:
+            make(directory)
     if changes and not module.check_mode:
         files.swap(changes, keep=module.params["keep"])
     pending = files.pending()
     if module.check_mode:
         pending.update({change.file.path: change.keys for change in changes if change.content})
     return {
-        "changed": bool(changes),
+        "changed": bool(directories or changes),
         "changed_files": [change.file.path for change in changes],
-        "diff": [_diff(change) for change in changes],
+        "diff": diff,
         "pending": pending,
     }
 
@@ -190,13 +230,16 @@ class QuietModule(AnsibleModule):
 
 def main() -> None:
     """Entry point that Ansible calls on the target."""
-    file = {
+    place = {
         "path": {"type": "path", "required": True},
-        "content": {"type": "str"},
-        "secret_content": {"type": "str", "no_log": True},
         "owner": {"type": "str", "default": ""},
         "group": {"type": "str", "default": ""},
         "mode": {"type": "str", "default": "0644"},
+    }
+    file = {
+        **place,
+        "content": {"type": "str"},
+        "secret_content": {"type": "str", "no_log": True},
         "secret": {"type": "bool", "default": False, "no_log": False},
     }
     module = QuietModule(
@@ -213,6 +256,12 @@ def main() -> None:
                 "default": [],
                 "options": file,
                 "mutually_exclusive": [("content", "secret_content")],
+            },
+            "directories": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {**place, "mode": {"type": "str", "default": "0755"}},
             },
             "keep": {"type": "bool", "default": True},
             "validator": {"type": "str"},

@@ -41,6 +41,12 @@ options:
     type: list
     elements: str
     default: []
+  only_missing:
+    description:
+      - Simulate only when one of O(packages) is not installed, and no installation is cut off half-way, which apt would
+        have finished first.
+    type: bool
+    default: false
   refresh:
     description: Fetch the package lists before O(simulate), not in check mode. They are a cache, not the host's state.
     type: bool
@@ -74,7 +80,7 @@ files: {description: Those of O(files) that exist., returned: always, type: list
 unit: {description: 'load_state, active_state, unit_file_state, main_pid.', returned: when asked for, type: dict}
 plan:
   description: 'packages: what would be installed; error: why nothing can be, or null.'
-  returned: when asked for
+  returned: when it was simulated
   type: dict
 """
 
@@ -106,6 +112,7 @@ def main() -> None:
             "files": {"type": "list", "elements": "path", "default": []},
             "unit": {"type": "str"},
             "simulate": dict(names),
+            "only_missing": {"type": "bool", "default": False},
             "refresh": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
@@ -130,7 +137,8 @@ def main() -> None:
         result["packages"] = hostfacts.packages(wanted["packages"])
         if wanted["unit"]:
             result["unit"] = hostfacts.unit(wanted["unit"])
-        if wanted["simulate"]:
+        complete = len(result["packages"]) == len(wanted["packages"]) or result["dpkg_interrupted"]
+        if wanted["simulate"] and not (wanted["only_missing"] and complete):
             unreachable = hostfacts.refresh() if wanted["refresh"] and not module.check_mode else None
             result["plan"] = hostfacts.simulate(wanted["simulate"])
             if unreachable and result["plan"]["error"]:

@@ -8,7 +8,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from probes import stomp_client
+from probes import stomp_client, stomp_errors
 from probes.activemq import KINDS
 from probes.classify import Speaks, classify
 from probes.model import CONNECT_SECONDS, Context, Failed, Listener, NotApplicable, NotProven, Unreachable
@@ -119,7 +119,7 @@ def _login(context: Context, user: str | None, word: str | None) -> str:
             "Let the role write the configuration: it puts jaasAuthenticationPlugin in front and has no "
             "such users.",
         )
-    if not stomp_client.is_login_refusal(words):
+    if not stomp_errors.is_login_refusal(words):
         raise NotProven(
             f"{context.broker.name} sent ERROR: {words}",
             "The broker refused the connection for another reason than the login.",
@@ -177,8 +177,9 @@ def _misfit(context: Context, listener: Listener) -> str | None:
         return mqtt_login(context, host, port)
     if listener.protocol.endswith("+ssl"):
         return _handshake(context, host, port)
-    speaks = classify(host, port, CONNECT_SECONDS).speaks
-    return None if speaks is _SPEAKS[listener.protocol] else str(speaks)
+    declared = _SPEAKS[listener.protocol]
+    speaks = classify(host, port, CONNECT_SECONDS, declared).speaks
+    return None if speaks is declared else str(speaks)
 
 
 def _handshake(context: Context, host: str, port: int) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from probes import amqp_client, stomp_client
+from probes import amqp_client, stomp_client, stomp_errors
 from probes.amqp_client import LoginRefused, VhostRefused
 from probes.model import Context, Failed, NotApplicable, NotProven
 from probes.registry import probe
@@ -31,7 +31,7 @@ def _stomp_login(context: Context, user: str, password: str) -> str | None:
     if words is not None and "Virtual host" in words and user == GUEST:
         # guest is there and may not open this vhost; what it may do shows on its own one.
         words = stomp_client.refusal(context, user, password, GUESTS_VHOST)
-    if words is None or stomp_client.is_login_refusal(words):
+    if words is None or stomp_errors.is_login_refusal(words):
         return words
     raise NotProven(
         f"{context.broker.name} sent ERROR: {words}",

@@ -118,13 +118,18 @@ def _not_applicable(broker: Broker, probe: Probe, settings: Settings) -> str:
     return "" if probe.of_slaves else pairs.stands_by(broker, settings)
 
 
+# What makes a broker accept a connection and then say nothing more.
+_BLOCKS = {
+    "rabbitmq": "management.alarms (over STOMP an alarm blocks without a word)",
+    "activemq": "whether a limit is reached (`journalctl -u 'activemq-*'`: 'Usage Manager')",
+}
+
+
 def _too_slow(broker: Broker, settings: Settings, step: str) -> Finding:
     return Finding(
         plain(f"Not finished within {settings.timeout:g} s: {step}."),
         f"{broker.name} accepted the connection and did not do its part in time.",
-        "See management.alarms (over STOMP an alarm blocks without a word) and the broker's load and "
-        "log; if it "
-        "is only slow, allow more with --timeout.",
+        f"See {_BLOCKS[broker.kind]} and the broker's load and log; if it is only slow, allow more with --timeout.",
     )
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from probes import diagnosis
+from probes import diagnosis, stomp_errors
 from probes.model import (
     ARRIVAL_SECONDS,
     CONNECT_SECONDS,
@@ -271,7 +271,8 @@ def session(context: Context, version: str = "1.2", **options: Any) -> Iterator[
         with connect(context, version, broker.user, broker.password, broker.vhost, **options) as opened:
             yield opened
     except ErrorFrame as error:
-        raise explain(context, error.frame) from error
+        known = functools.partial(vhost_exists, context, context.broker.vhost)
+        raise stomp_errors.explain(context.broker, error.frame.words, known) from error
     except ConnectionLost as error:
         raise NotProven(
             f"The connection to {context.endpoint('stomp')} was lost: {error}",
@@ -364,63 +365,12 @@ def refusal(context: Context, user: str | None, password: str | None, vhost: str
         return error.frame.words
 
 
-# RabbitMQ's rabbit_stomp_processor, twice; ActiveMQ's PropertiesLoginModule and SimpleAuthenticationBroker.
-_LOGIN_REFUSALS = ("Access refused for user", "non-loopback", "User name [", "password is invalid")
-
-
-def is_login_refusal(words: str | None) -> bool:
-    """Whether an ERROR frame is about user and password."""
-    return words is not None and any(phrase in words for phrase in _LOGIN_REFUSALS)
-
-
 def vhost_exists(context: Context, vhost: str) -> bool:
     """Whether there is a vhost, when it is known that the user was refused there.
 
     "Virtual host … access denied" is said of a vhost that is missing and of one without permission. With a
     wrong password it is only said of the missing one (3.8 to 4.3).
     """
-    return is_login_refusal(refusal(context, context.broker.user, secrets.token_urlsafe(24), vhost))
-
-
-def explain(context: Context, frame: Frame) -> Failed:
-    """Put an ERROR frame into sentences. The words are RabbitMQ's rabbit_stomp_processor's."""
-    broker = context.broker
-    words = frame.words
-    if "is not authorized to" in words:  # ActiveMQ's AuthorizationBroker
-        return Failed(
-            f"{broker.name} sent ERROR: {words}",
-            f"The user {broker.user} lacks a permission that the probe needs on brokerkit.smoke.>.",
-            "Give one of its groups read, write and admin on that queue and topic in activemq_authorization.",
-        )
-    if "password is invalid" in words:
-        return diagnosis.login_refused(broker, words, only_local=False)
-    if "non-loopback access denied" in words:
-        return diagnosis.login_refused(broker, words, only_local=True)
-    if "Access refused for user" in words:
-        return diagnosis.stomp_login_refused(broker, words)
-    said = f"{broker.name} sent ERROR: {words}"
-    if "Virtual host" in words:
-        if vhost_exists(context, broker.vhost):
-            return diagnosis.vhost_forbidden(broker, broker.vhost, said)
-        return Failed(
-            said,
-            f"The vhost {broker.vhost} does not exist on {broker.name}, or has no connections left: "
-            "over STOMP "
-            "the broker says the same of both.",
-            "See amqp.connect, which tells them apart; declare the vhost in "
-            "rabbitmq_topology_vhosts, or raise "
-            "the limit.",
-        )
-    if "access_refused" in words.lower():
-        return diagnosis.lacks_permission(broker, said)
-    if "Version mismatch" in words or "Supported versions" in words:
-        return Failed(
-            said,
-            "The broker does not speak this version of STOMP.",
-            "Use one of the versions that it names.",
-        )
-    return Failed(
-        said,
-        "The broker refused a frame that has to work.",
-        "Read the broker's log for this moment.",
+    return stomp_errors.is_login_refusal(
+        refusal(context, context.broker.user, secrets.token_urlsafe(24), vhost)
     )

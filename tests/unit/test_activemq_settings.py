@@ -329,4 +329,5 @@ def test_a_version_is_not_changed_in_passing(changes: Any, files: list[str], pac
 
 def test_users_are_read_without_a_restart_and_the_rest_is_not():
     assert restart_reasons({"/etc/activemq/main/users.properties": []}) == []
+    assert restart_reasons({"/etc/systemd/system/activemq.service": []}) == []
     assert restart_reasons({"/etc/activemq/main/activemq.xml": []}) == ["/etc/activemq/main/activemq.xml"]

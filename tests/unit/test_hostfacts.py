@@ -21,10 +21,23 @@ HOME_URL="https://example.org/?a=b"
 
 APT = """\
 Reading package lists...
-Inst erlang-base (1:25.2.3+dfsg-1+deb12u1 Debian:12.8/stable [amd64])
-Inst libc6 [2.36-9+deb12u7] (2.36-9+deb12u9 Debian:12.8/stable [amd64]) []
-Inst rabbitmq-server (3.10.8-1.1+deb12u1 Debian:12.8/stable [all])
-Conf erlang-base (1:25.2.3+dfsg-1+deb12u1 Debian:12.8/stable [amd64])
+The following packages were automatically installed and are no longer required:
+   libxml-java (1.2)
+The following additional packages will be installed:
+   erlang-base (1:25.2.3+dfsg-1+deb12u1)
+Suggested packages:
+   erlang-doc (1:25.2.3+dfsg-1+deb12u1)
+The following packages will be REMOVED:
+   esl-erlang (1:26.2)
+The following NEW packages will be installed:
+   erlang-base (1:25.2.3+dfsg-1+deb12u1)
+   rabbitmq-server (3.10.8-1.1+deb12u1)
+The following packages will be upgraded:
+   libc6 (2.36-9+deb12u7 => 2.36-9+deb12u9)
+The following packages will be DOWNGRADED:
+   tzdata (2026f-0+deb12u1 => 2025b-0+deb12u1)
+1 upgraded, 2 newly installed, 1 downgraded, 1 to remove and 0 not upgraded.
+'pool/main/r/rabbitmq-server_3.10.8-1.1%2bdeb12u1_all.deb' rabbitmq-server_3.10.8-1.1+deb12u1_all.deb 15208492 MD5Sum:1
 """
 
 
@@ -91,6 +104,7 @@ def test_the_packages_of_a_simulation_are_those_to_be_installed():
         "erlang-base": "1:25.2.3+dfsg-1+deb12u1",
         "libc6": "2.36-9+deb12u9",
         "rabbitmq-server": "3.10.8-1.1+deb12u1",
+        "tzdata": "2025b-0+deb12u1",
     }
 
 
@@ -115,7 +129,8 @@ def test_a_simulation_that_succeeds_has_packages_and_no_error(program):
     found = hostfacts.simulate(["rabbitmq-server=3.10*"])
     assert found["error"] is None
     assert found["packages"]["rabbitmq-server"] == "3.10.8-1.1+deb12u1"
-    assert program.asked() == ["--simulate", "--no-install-recommends", "install", "rabbitmq-server=3.10*"]
+    options = ["--print-uris", "--verbose-versions", "--no-install-recommends"]
+    assert program.asked() == [*options, "install", "rabbitmq-server=3.10*"]
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from .activemq_connectors import overlap
 from .activemq_management import listeners
 from .versions import starts_with, upstream
 
-# Files that the broker reads again by itself when somebody logs in (reload=true in login.config).
-_ONLINE = ("/users.properties", "/groups.properties")
+# Files that the broker reads again by itself when somebody logs in (reload=true in login.config), and what keeps the
+# package's init script out of use: nothing of a running broker.
+_ONLINE = ("/users.properties", "/groups.properties", "/systemd/system/activemq.service")
 
 
 def _port_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:

@@ -43,6 +43,16 @@ class Wanted:
     secret: bool = False
 
 
+@dataclass(frozen=True)
+class Directory:
+    """A directory that the files, or the service that reads them, need. It is not taken back with them."""
+
+    path: str
+    owner: str
+    group: str
+    mode: int
+
+
 @dataclass
 class Change:
     """What differs for one file: its text, its owner, group and mode, or both."""
@@ -71,7 +81,7 @@ def _attributes(path: str) -> tuple[int, int, int] | None:
     return found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)
 
 
-def _ids(file: Wanted) -> tuple[int, int] | None:
+def _ids(file: Wanted | Directory) -> tuple[int, int] | None:
     """Return the numeric owner and group, or None while the package that brings them is not installed."""
     try:
         return (
@@ -80,6 +90,14 @@ def _ids(file: Wanted) -> tuple[int, int] | None:
         )
     except KeyError:
         return None
+
+
+def _found_ids(file: Wanted | Directory) -> tuple[int, int]:
+    ids = _ids(file)
+    if ids is None:
+        missing = f"user '{file.owner}' or group '{file.group}'"
+        raise FileSetError(f"{file.path}: {missing} does not exist on this host")
+    return ids
 
 
 def settings(text: str) -> dict[str, str]:
@@ -105,6 +123,28 @@ def compare(files: list[Wanted]) -> list[Change]:
             keys = changed_keys(before, file.content) if file.path.endswith(".conf") else []
             changes.append(Change(file, before, content, attributes, keys))
     return changes
+
+
+def compare_directories(directories: list[Directory]) -> list[Directory]:
+    """Return those that are missing, or differ in owner, group or mode; FileSetError for what is no directory."""
+    differing = []
+    for directory in directories:
+        if os.path.lexists(directory.path) and not os.path.isdir(directory.path):
+            raise FileSetError(f"{directory.path}: a directory has to be here, and something else is")
+        ids = _ids(directory)
+        if ids is None or _attributes(directory.path) != (*ids, directory.mode):
+            differing.append(directory)
+    return differing
+
+
+def make(directory: Directory) -> None:
+    """Make a directory, and those above it, or give one that is there its owner, group and mode."""
+    ids = _found_ids(directory)
+    os.makedirs(os.path.dirname(directory.path), mode=0o755, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(directory.path, 0o700)
+    os.chown(directory.path, *ids)
+    os.chmod(directory.path, directory.mode)
 
 
 def stage(files: list[Wanted], directory: str) -> None:
@@ -181,10 +221,7 @@ def _apply(file: Wanted) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(file.path)
         return
-    ids = _ids(file)
-    if ids is None:
-        missing = f"user '{file.owner}' or group '{file.group}'"
-        raise FileSetError(f"{file.path}: {missing} does not exist on this host")
+    ids = _found_ids(file)
     os.makedirs(os.path.dirname(file.path), mode=0o755, exist_ok=True)
     _write(file.path, file.content, file.mode, ids)
 

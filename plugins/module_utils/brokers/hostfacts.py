@@ -17,7 +17,11 @@ from typing import Any
 
 HOSTS_MARK = "Brokerkit: names of broker nodes"  # in /etc/hosts, around the names that a role pinned
 _LISTEN = "0A"  # TCP_LISTEN in include/net/tcp_states.h
-_INST = re.compile(r"^Inst (?P<name>\S+) (?:\[(?P<from>[^]]*)\] )?\((?P<to>\S+)", re.MULTILINE)
+# Headings of apt-get's lists, and a line of them with --verbose-versions: name (version), or name (old => new).
+_CHANGING = re.compile(
+    r"^The following (?:NEW packages|packages) will be (?:installed|upgraded|DOWNGRADED):$"
+)
+_VERSION = re.compile(r"^   (?P<name>\S+) \((?:\S+ => )?(?P<to>\S+)\)$")
 
 
 def os_release(text: str) -> dict[str, str]:
@@ -120,8 +124,15 @@ def interrupted() -> bool:
 
 
 def parse_plan(text: str) -> dict[str, str]:
-    """Return package -> version from the `Inst` lines of `apt-get --simulate`."""
-    return {match["name"]: match["to"] for match in _INST.finditer(text)}
+    """Return package -> version of what `apt-get --verbose-versions install` is going to put on the host."""
+    found, changing = {}, False
+    for line in text.splitlines():
+        row = _VERSION.match(line)
+        if row is None:
+            changing = _CHANGING.match(line) is not None
+        elif changing:
+            found[row["name"]] = row["to"]
+    return found
 
 
 def refresh(patience: float = 120) -> str | None:
@@ -137,8 +148,14 @@ def refresh(patience: float = 120) -> str | None:
 
 
 def simulate(specs: list[str]) -> dict[str, Any]:
-    """Return what installing `specs` would install now: {"packages": {name: version}, "error": text or None}."""
-    done = _run(["apt-get", "--simulate", "--no-install-recommends", "install", *specs])
+    """Return what installing `specs` would install now: {"packages": {name: version}, "error": text or None}.
+
+    Nothing is fetched and nothing locked: apt-get(8), --print-uris. It plans as --simulate does, and does not go
+    through the installation of each package of the plan, which takes three times as long for a Java.
+    """
+    done = _run(
+        ["apt-get", "--print-uris", "--verbose-versions", "--no-install-recommends", "install", *specs]
+    )
     errors = [line[3:] for line in done.stderr.splitlines() if line.startswith("E: ")]
     error = "; ".join(errors) or done.stderr.strip() or f"apt-get ended with code {done.returncode}"
     return {"packages": parse_plan(done.stdout), "error": error if done.returncode else None}

@@ -13,16 +13,23 @@ cat >/etc/activemq/main/activemq.xml <<'XML'
   http://activemq.apache.org/schema/core http://activemq.apache.org/schema/core/activemq-core.xsd">
 <broker xmlns="http://activemq.apache.org/schema/core" brokerName="hand"
   dataDirectory="/var/lib/activemq/main" useJmx="false">
+<destinationPolicy><policyMap><policyEntries><policyEntry queue="&gt;"><deadLetterStrategy>
+<individualDeadLetterStrategy queuePrefix="dead."/></deadLetterStrategy></policyEntry></policyEntries></policyMap></destinationPolicy>
 <persistenceAdapter><kahaDB directory="/var/lib/activemq/main/kahadb"/></persistenceAdapter>
 <plugins><simpleAuthenticationPlugin><users>
 <authenticationUser username="admin" password="typed-by-hand" groups="admins"/>
+<authenticationUser username="smoke" password="typed-by-hand" groups="smoke"/>
 </users></simpleAuthenticationPlugin>
 <authorizationPlugin><map><authorizationMap><authorizationEntries>
 <authorizationEntry queue="&gt;" read="admins" write="admins" admin="admins"/>
 <authorizationEntry topic="&gt;" read="admins" write="admins" admin="admins"/>
+<authorizationEntry topic="ActiveMQ.Advisory.&gt;" read="admins,smoke" write="admins,smoke" admin="admins,smoke"/>
+<authorizationEntry queue="brokerkit.smoke.&gt;" read="smoke" write="smoke" admin="smoke"/>
+<authorizationEntry queue="dead.brokerkit.smoke.&gt;" read="smoke" write="smoke" admin="smoke"/>
+<authorizationEntry topic="brokerkit.smoke.&gt;" read="smoke" write="smoke" admin="smoke"/>
 </authorizationEntries></authorizationMap></map></authorizationPlugin></plugins>
-<transportConnectors><transportConnector name="stomp" uri="stomp://0.0.0.0:61613"/>
-<transportConnector name="openwire" uri="tcp://0.0.0.0:61616"/></transportConnectors>
+<transportConnectors><transportConnector name="stomp" uri="stomp://0.0.0.0:61613?wireFormat.maxFrameSize=10485760"/>
+<transportConnector name="openwire" uri="tcp://0.0.0.0:61616?wireFormat.maxFrameSize=10485760"/></transportConnectors>
 </broker></beans>
 XML
 chown root:activemq /etc/activemq/main/activemq.xml
