@@ -27,24 +27,23 @@ def maven(*words: str) -> None:
     subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
 
 
-def assembled(version: str, directory: Path, console_of: Path | None = None, **parts: str) -> Path:
-    """Return the archive of a version.
+def assembled(version: str, directory: Path, console_of: Path, **parts: str) -> Path:
+    """Return the archive of a version, with the web console.
 
-    `parts` are the versions of `run`, `spring` and `log4j`. With `console_of`, an archive as released, the web console
-    is there too: that one has the file that has the console look at the broker it runs in. `parts` are the versions of
-    `jetty` and `jolokia` besides.
+    `parts` are the versions of `run`, `spring`, `log4j`, `console`, `jetty` and `jolokia`. `console_of` is an archive
+    as released: it has the file that has the console look at the broker it runs in.
     """
     home = directory / f"apache-activemq-{version}"
     given = [f"-D{key}={value}" for key, value in {"activemq": version, **parts}.items()]
-    profile = ["--activate-profiles", "web"] if console_of else []
+    profile = f"jetty-{parts['jetty'].partition('.')[0]}"
     maven(
-        "-f", str(POM), *profile, *given, f"{PLUGIN}:copy-dependencies", f"-DoutputDirectory={home / 'lib'}"
+        *["-f", str(POM), "--activate-profiles", profile, *given],
+        *[f"{PLUGIN}:copy-dependencies", f"-DoutputDirectory={home / 'lib'}"],
     )
     (home / "bin").mkdir()
     (starter,) = (home / "lib").glob("activemq-run-*.jar")
     starter.rename(home / "bin" / "activemq.jar")
-    if console_of:
-        _add_console(home, version, console_of)
+    _add_console(home, parts["console"], console_of)
     archive = directory / f"{home.name}-bin.tar.gz"
     with tarfile.open(archive, "w:gz") as writer:
         writer.add(home, home.name)

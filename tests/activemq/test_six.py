@@ -27,22 +27,19 @@ from hosts import Controller, Host, Run, listens
 
 NAME = "am-six"
 FIVE, SIX = "5.18.3", "6.3.1"
-# What 6.3.1 was released with; its own starter is not in Maven's repository, and the one of 6.1 is the same program.
-PARTS = {"run": "6.1.8", "spring": "7.0.8", "log4j": "2.25.2"}
-# The newest whose web console is in Maven's repository; from 6.3 on it is of other files (Jetty 12).
-WITH_CONSOLE = "6.1.8"
-CONSOLE_PARTS = {
-    "run": "6.1.8",
-    "spring": "6.1.21",
-    "log4j": "2.25.2",
-    "jetty": "11.0.26",
-    "jolokia": "2.4.0",
+# What they were released with. The starter of 6.3.1 is not in Maven's repository: the one of 6.1 is the same program;
+# nor is its web console: the pages of 6.1.8 stand in for it, on Jetty 12 (12.1.8 is the newest there with all parts,
+# 6.3.1 has 12.1.11).
+_COMMON = {"run": "6.1.8", "console": "6.1.8", "log4j": "2.25.2"}
+PARTS = {
+    "6.1.8": {**_COMMON, "spring": "6.1.21", "jetty": "11.0.26", "jolokia": "2.4.0"},
+    SIX: {**_COMMON, "spring": "7.0.8", "jetty": "12.1.8", "jolokia": "2.6.0"},
 }
 UPGRADE = "playbooks/activemq_upgrade.yml"
 KEPT = [f"of version five {number}" for number in range(20)]
 
 
-def had(version: str, directory: Path, console_of: Path | None = None, **parts: str) -> Settings:
+def had(version: str, directory: Path, console_of: Path, **parts: str) -> Settings:
     """The settings that say where a version comes from; where it cannot be had, its tests are skipped."""
     missing = f"ActiveMQ {version} cannot be had here, nothing was proven of it: "
     if shutil.which("mvn") is None:
@@ -60,17 +57,10 @@ def had(version: str, directory: Path, console_of: Path | None = None, **parts: 
 
 
 @pytest.fixture(scope="module")
-def six(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Where the newer version comes from."""
-    return had(SIX, tmp_path_factory.mktemp("six"), **PARTS)
-
-
-@pytest.fixture(scope="module")
 def five(
     controller: Controller,
     fresh: Callable[..., list[Host]],
     tmp_path_factory: pytest.TempPathFactory,
-    six: Settings,
 ) -> Brokers:
     """A broker of the older version, with messages in its store."""
     fresh(NAME)
@@ -91,6 +81,18 @@ def five(
             for body in KEPT:
                 send(connection, inbox, f"brokerkit.smoke.{queue}", body)
     return broker
+
+
+def with_console(five: Brokers, version: str, directory: Path) -> Settings:
+    """The settings of a newer version with its web console, one file of which is of the older version's archive."""
+    released = Path(five.members[NAME]["activemq_archive_cache"]) / f"apache-activemq-{FIVE}-bin.tar.gz"
+    return had(version, directory, released, **PARTS[version])
+
+
+@pytest.fixture(scope="module")
+def six(five: Brokers, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Where the newer version comes from."""
+    return with_console(five, SIX, tmp_path_factory.mktemp("six"))
 
 
 @pytest.fixture(scope="module")
@@ -124,10 +126,12 @@ def test_the_way_back_is_the_copy_of_the_store(five: Brokers, upgraded: Run) -> 
     assert drain(address, "brokerkit.smoke.there") == KEPT
 
 
-def test_the_web_console_of_version_six_is_for_the_administrator_alone(five: Brokers, tmp_path: Path) -> None:
-    where, values = five.hosts[NAME], five.members[NAME]
-    released = Path(values["activemq_archive_cache"]) / f"apache-activemq-{FIVE}-bin.tar.gz"
-    newer = had(WITH_CONSOLE, tmp_path, released, **CONSOLE_PARTS)
+@pytest.mark.parametrize("version", PARTS)
+def test_the_web_console_of_version_six_is_for_the_administrator_alone(
+    five: Brokers, six: Settings, tmp_path: Path, version: str
+) -> None:
+    newer = six if version == SIX else with_console(five, version, tmp_path)
     five.play(UPGRADE, **newer, activemq_console=True).succeeded()
+    where = five.hosts[NAME]
     assert console_answers(where) == [401, 401, 200, 200, 200, 403]
     assert not listens(where.address, 8161)

@@ -144,7 +144,6 @@ WRONG = [
         "another",
     ),
     ({"console": True}, "activemq_console: the distribution's package", "archive"),
-    ({**ARCHIVE, "console": True}, "activemq_console: the web console of ActiveMQ 6.3.2", "false"),
     (
         {**OLDER, "console": True, "console_port": 61613},
         "activemq_console_port: 61613 is the port of the connector 'stomp'",

@@ -7,7 +7,6 @@ from typing import Any
 
 from .activemq_access import Settings
 from .activemq_connectors import connectors, overlap
-from .versions import at_least
 
 LOOPBACK = "127.0.0.1"
 
@@ -82,11 +81,6 @@ def _console_refusals(settings: Settings) -> list[str]:
             "activemq_installation to archive, or activemq_console to false"
         ]
     found = []
-    if at_least(settings["activemq_version"], "6.3.0"):
-        found.append(
-            f"activemq_console: the web console of ActiveMQ {settings['activemq_version']} is set up by other files "
-            "than that of versions before 6.3, which are not written yet; set activemq_console to false"
-        )
     port = settings["activemq_console_port"]
     if not 1 <= port <= 65535:
         found.append(f"activemq_console_port: {port} is not a TCP port; choose one from 1 to 65535")
