@@ -47,14 +47,6 @@ class Speaks(StrEnum):
         return self not in (Speaks.REFUSED, Speaks.FILTERED, Speaks.UNREACHABLE, Speaks.UNRESOLVED)
 
 
-# What makes a peer speak at once, where it does not do so unasked.
-_QUESTIONS = {
-    Speaks.STOMP: STOMP_QUESTION,
-    Speaks.AMQP_0_9_1: AMQP_0_9_1_HEADER,
-    Speaks.AMQP_1_0: AMQP_0_9_1_HEADER,
-}
-
-
 @dataclass(frozen=True)
 class Port:
     """A port that was looked at. `words` is what came back, for the report."""
@@ -89,20 +81,14 @@ def signature(data: bytes) -> Speaks:
     return Speaks.UNKNOWN
 
 
-def classify(host: str, port: int, connect_seconds: float, likely: Speaks | None = None) -> Port:
+def classify(host: str, port: int, connect_seconds: float) -> Port:
     """Find out what speaks on host:port. Takes up to `connect_seconds` and some 3 s of listening.
 
     First it only listens (OpenWire and SSH speak unasked), then it says the AMQP 0-9-1 header (AMQP, TLS and
     many HTTP servers answer it), then, on a new connection, it asks a STOMP server for a version that no
-    server has. Each protocol waits for its own question without a word: `likely` is asked for before all that,
-    and its answer is all that counts.
+    server has.
     """
     try:
-        question = _QUESTIONS.get(likely) if likely else None
-        if question:
-            data = _converse(host, port, connect_seconds, question, ANSWER_SECONDS)
-            if data and signature(data) is likely:
-                return _found(host, port, data)
         data = _converse(host, port, connect_seconds, b"", LISTEN_SECONDS)
         if data is None:
             data = _converse(host, port, connect_seconds, AMQP_0_9_1_HEADER, ANSWER_SECONDS)
@@ -111,10 +97,8 @@ def classify(host: str, port: int, connect_seconds: float, likely: Speaks | None
             data = _converse(host, port, connect_seconds, STOMP_QUESTION, ANSWER_SECONDS)
     except (OSError, UnicodeError) as error:
         return _failed(host, port, error)
-    return Port(host, port, Speaks.SILENT) if data is None else _found(host, port, data)
-
-
-def _found(host: str, port: int, data: bytes) -> Port:
+    if data is None:
+        return Port(host, port, Speaks.SILENT)
     speaks = signature(data)
     return Port(host, port, speaks, _readable(data) if speaks in _SPEAKS_TEXT else "")
 

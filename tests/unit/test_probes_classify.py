@@ -91,25 +91,6 @@ def test_stomp_answers_a_version_that_nobody_has(second: Handler) -> None:
     assert (found.speaks, found.words) == (Speaks.STOMP, "'ERROR'")
 
 
-def test_what_is_likely_is_asked_for_first() -> None:
-    def broker(peer: socket.socket) -> None:
-        if peer.recv(64) == STOMP_QUESTION:
-            peer.sendall(b"ERROR\nmessage:Version mismatch\n\n\x00")
-
-    with server(broker) as port:
-        assert classify("127.0.0.1", port, 1, Speaks.STOMP).speaks is Speaks.STOMP
-
-
-@pytest.mark.parametrize("first", [silent, closes, answers(b"HTTP/1.1 400 Bad Request\r\n\r\n")])
-def test_what_was_likely_and_is_not_is_found_out_as_ever(first: Handler) -> None:
-    def broker(peer: socket.socket) -> None:
-        if peer.recv(64) == AMQP_0_9_1_HEADER:
-            peer.sendall(CONNECTION_START)
-
-    with server(first, silent, broker) as port:
-        assert classify("127.0.0.1", port, 1, Speaks.STOMP).speaks is Speaks.AMQP_0_9_1
-
-
 def test_the_stomp_question_is_no_login() -> None:
     assert b"login" not in STOMP_QUESTION and b"passcode" not in STOMP_QUESTION
 
