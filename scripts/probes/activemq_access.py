@@ -177,9 +177,10 @@ def _misfit(context: Context, listener: Listener) -> str | None:
         return mqtt_login(context, host, port)
     if listener.protocol.endswith("+ssl"):
         return _handshake(context, host, port)
-    # Not asked in its own protocol at once, though that is a second shorter: the connections that listen meanwhile keep
-    # the broker's timers of idle connections alive. Without them the timers came and went with every probe, and a
-    # loaded broker of 5.16.1 ended up accepting connections and saying nothing any more.
+    # Not asked in its own protocol at once, though that is a second shorter: then a loaded broker of 5.16.1 once ended
+    # up accepting connections and saying nothing. The likely reason is AMQ-7452: the timers of idle connections are
+    # made with the first of them and thrown away with the last, and one that dies in between is never replaced. What
+    # is only listened to here is such a connection, while the other probes come and go.
     speaks = classify(host, port, CONNECT_SECONDS).speaks
     return None if speaks is _SPEAKS[listener.protocol] else str(speaks)
 
