@@ -198,20 +198,21 @@ def _present(module: AnsibleModule, files: FileSet) -> dict:
 
 
 def _end(module: AnsibleModule, files: FileSet) -> dict:
-    if module.check_mode:
-        return {"changed": bool(files.pending()), "changed_files": [], "pending": files.pending()}
     if module.params["state"] == "committed":
-        # Before the commit: a run that is killed in between still owes the service its start.
         changes = compare([_wanted(item) for item in module.params["files"]])
-        files.swap(changes, keep=False)
+        if not module.check_mode:
+            # Before the commit: a run that is killed in between still owes the service its start.
+            files.swap(changes, keep=False)
+            files.commit()
         # The commit itself is bookkeeping, not a change of the host: a second run must stay quiet.
-        files.commit()
         return {
             "changed": bool(changes),
             "changed_files": [change.file.path for change in changes],
             "diff": [_diff(change) for change in changes],
-            "pending": {},
+            "pending": files.pending(),
         }
+    if module.check_mode:
+        return {"changed": bool(files.pending()), "changed_files": [], "pending": files.pending()}
     restored = files.roll_back()
     return {"changed": bool(restored), "changed_files": restored, "pending": {}}
 

@@ -16,13 +16,11 @@ from pathlib import Path
 import pytest
 from brokers import files
 from brokers.files import (
-    Directory,
     FileSet,
     FileSetError,
     Wanted,
     changed_keys,
     compare,
-    compare_directories,
     settings,
     validate,
 )
@@ -168,48 +166,6 @@ def test_a_new_directory_is_made(host):
     file = Wanted(str(host / "etc/new/deep/file"), "x\n", USER, GROUP, 0o600)
     file_set(host).swap(compare([file]))
     assert (host / "etc/new/deep/file").read_text() == "x\n"
-
-
-def directory(path: Path, mode: int = 0o750, owner: str = USER) -> Directory:
-    return Directory(str(path), owner, GROUP, mode)
-
-
-def test_directories_are_made_in_order_with_their_modes_and_then_differ_no_more(host):
-    chosen = [directory(host / "lib/broker"), directory(host / "lib/broker/store", 0o700)]
-    assert compare_directories(chosen) == chosen
-    for one in chosen:
-        files.make(one)
-    assert [stat.S_IMODE((host / path).stat().st_mode) for path in ("lib/broker", "lib/broker/store")] == [
-        0o750,
-        0o700,
-    ]
-    assert compare_directories(chosen) == []
-
-
-def test_a_directory_of_another_mode_is_put_right_and_keeps_what_is_in_it(host):
-    (host / "etc/broker").chmod(0o755)
-    (one,) = compare_directories([directory(host / "etc/broker")])
-    files.make(one)
-    assert stat.S_IMODE((host / "etc/broker").stat().st_mode) == 0o750
-    assert found(host) == OLD
-
-
-def test_a_directory_behind_a_link_is_the_one_that_is_meant(host):
-    (host / "elsewhere").mkdir(mode=0o750)
-    (host / "lib").symlink_to(host / "elsewhere")
-    assert compare_directories([directory(host / "lib")]) == []
-
-
-def test_something_else_in_a_directorys_place_is_refused(host):
-    with pytest.raises(FileSetError, match=r"env\.conf: a directory has to be here"):
-        compare_directories([directory(host / "etc/broker/env.conf")])
-
-
-def test_a_directory_of_an_owner_who_does_not_exist_is_a_change_that_is_refused_by_name(host):
-    (one,) = compare_directories([directory(host / "lib", owner="nobody-of-that-name")])
-    with pytest.raises(FileSetError, match="lib: user 'nobody-of-that-name'"):
-        files.make(one)
-    assert not (host / "lib").exists()
 
 
 def test_the_second_run_changes_nothing_and_still_owes_the_restart(host):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from probes import runner
@@ -75,6 +76,14 @@ def test_what_a_probe_raises(
 def test_the_deadline_names_the_step() -> None:
     finding = runner.run_one(BROKER, probe(raises(DeadlineExceeded("waiting for a word"))), SETTINGS).finding
     assert finding is not None and finding.came_back == "Not finished within 1 s: waiting for a word."
+
+
+@pytest.mark.parametrize(("kind", "words"), [("rabbitmq", "management.alarms"), ("activemq", "journalctl")])
+def test_a_broker_that_is_too_slow_is_looked_at_in_its_own_terms(kind: str, words: str) -> None:
+    too_slow = raises(DeadlineExceeded("waiting for a word"))
+    broker, asked = replace(BROKER, kind=kind), replace(probe(too_slow), kinds=frozenset({kind}))
+    finding = runner.run_one(broker, asked, SETTINGS).finding
+    assert finding is not None and words in finding.remedy
 
 
 def test_a_missing_library_says_how_to_install_it() -> None:
