@@ -6,6 +6,7 @@ endpoints    which brokers to probe: artifacts/endpoints.json, or URLs given dir
 classify     what speaks on a port, told from its first bytes
 ports        ... each looked at once in a run
 diagnosis    a failed connection in one sentence, with a remedy
+refusals     a refused login, vhost or command in one sentence, with a remedy
 amqp*        probes over AMQP 0-9-1 (pika)
 stomp*       probes over STOMP (stomp.py)
 management*  probes over RabbitMQ's management API

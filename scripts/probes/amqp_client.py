@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-from probes import diagnosis
+from probes import diagnosis, refusals
 from probes.model import (
     ARRIVAL_SECONDS,
     CONNECT_SECONDS,
@@ -163,9 +163,9 @@ def session(context: Context) -> Iterator[Session]:
     try:
         connection = connect(context, broker.user, broker.password, broker.vhost)
     except LoginRefused as error:
-        raise diagnosis.login_refused(broker, str(error), _only_local(context)) from error
+        raise refusals.login_refused(broker, str(error), _only_local(context)) from error
     except VhostRefused as error:
-        raise diagnosis.vhost_refused(broker, broker.vhost, f"{broker.name} said {error}") from error
+        raise refusals.vhost_refused(broker, broker.vhost, f"{broker.name} said {error}") from error
     with _Closing(context, connection), _words(context):
         opened = Session(context, connection)
         try:
@@ -313,7 +313,7 @@ def channel_closed(context: Context, code: int, words: str) -> Failed:
     broker = context.broker
     said = f"{broker.name} closed the channel with {code}: {words}"
     if code == 403:
-        return diagnosis.lacks_permission(broker, said)
+        return refusals.lacks_permission(broker, said)
     return Failed(
         said,
         "The broker refused a call that has to work.",

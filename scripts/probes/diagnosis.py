@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from probes.classify import Port, Speaks
-from probes.model import CONNECT_SECONDS, Broker, Context, Endpoint, Failed, Unreachable
+from probes.model import CONNECT_SECONDS, Context, Endpoint, Unreachable
 
 
 @dataclass(frozen=True)
@@ -215,106 +215,3 @@ def in_container(root: Path = Path("/")) -> bool:
     if (root / ".dockerenv").exists() or (root / "run/.containerenv").exists():
         return True
     return "container" in os.environ
-
-
-def vhost_refused(broker: Broker, vhost: str, said: str) -> Failed:
-    """Explain why the broker closed a connection when it was to open `vhost`.
-
-    The words are rabbit_reader's and rabbit_access_control's, the same from 3.8 to 4.3.
-    """
-    if said.endswith("not found"):
-        return vhost_missing(broker, vhost, said)
-    if said.endswith("is reached"):
-        return Failed(
-            said,
-            f"A limit on connections is reached for the vhost {vhost} or the user {broker.user}.",
-            "Find out who holds them (`rabbitmqctl list_connections user vhost peer_host`), or raise the limit.",
-        )
-    if said.endswith("is down"):
-        return Failed(
-            said,
-            f"The vhost {vhost} exists and is not running.",
-            f"Restart it (`rabbitmqctl restart_vhost -p {vhost}`); the broker's log says why it stopped.",
-        )
-    if "refused for user" in said:
-        return vhost_forbidden(broker, vhost, said)
-    return Failed(
-        said,
-        f"The broker did not open the vhost {vhost} for the user {broker.user}.",
-        "Read the broker's log for this moment.",
-    )
-
-
-def vhost_missing(broker: Broker, vhost: str, said: str) -> Failed:
-    """Explain that there is no such vhost."""
-    return Failed(
-        said,
-        f"The vhost {vhost} does not exist on {broker.name}.",
-        f"Declare it in rabbitmq_topology_vhosts (by hand: `rabbitmqctl add_vhost {vhost}`), or "
-        "correct the name.",
-    )
-
-
-def vhost_forbidden(broker: Broker, vhost: str, said: str) -> Failed:
-    """Explain that the user has no permission on the vhost."""
-    return Failed(
-        said,
-        f"The user {broker.user} has no permission on the vhost {vhost} (some clients only say "
-        '"Connection reset by peer").',
-        "Declare the permission in rabbitmq_topology_users "
-        f"(by hand: `rabbitmqctl set_permissions -p {vhost} {broker.user} '.*' '.*' '.*'`).",
-    )
-
-
-def lacks_permission(broker: Broker, said: str) -> Failed:
-    """Explain a refusal inside an open vhost: configure, write or read is missing for an object."""
-    return Failed(
-        said,
-        f"The user {broker.user} lacks a permission that the probe needs in the vhost {broker.vhost}.",
-        "Give it configure, write and read there in rabbitmq_topology_users "
-        f"(by hand: `rabbitmqctl set_permissions -p {broker.vhost} {broker.user} '.*' '.*' '.*'`).",
-    )
-
-
-def login_refused(broker: Broker, words: str, only_local: bool | None) -> Failed:
-    """Explain a refused login.
-
-    `only_local` is what another protocol told, None when none did: over AMQP the refusal of a loopback user
-    and of a wrong password are the same words.
-    """
-    said = f"{broker.name} refused the login of {broker.user}: {words}"
-    if only_local:
-        return Failed(
-            said,
-            f"{broker.user} is a loopback user: it can log in from the broker's own host only.",
-            "Use a user of your own, or take the name out of rabbitmq_loopback_users.",
-        )
-    unsure = (
-        ""
-        if only_local is False
-        else ", or it is a loopback user, who can log in from the broker's own host only"
-    )
-    return Failed(
-        said,
-        f"The password is wrong, or there is no user {broker.user}{unsure}.",
-        "Compare the password with the vault and run the converge again; the broker's log names the reason.",
-    )
-
-
-def stomp_login_refused(broker: Broker, words: str) -> Failed:
-    """Explain a login that RabbitMQ refused over STOMP: the password may be right and not fit through it.
-
-    STOMP 1.2 leaves a CONNECT frame's headers unescaped and RabbitMQ unescapes them all the same (3.8 to 4.3);
-    STOMP 1.0 strips leading blanks.
-    """
-    if "\\" in broker.password:
-        unfit = "has a backslash, which RabbitMQ takes for an escape in a CONNECT frame"
-    elif broker.password.startswith(" "):
-        unfit = "begins with a blank, which STOMP 1.0 strips"
-    else:
-        return login_refused(broker, words, only_local=False)
-    return Failed(
-        f"{broker.name} refused the login of {broker.user}: {words}",
-        f"The password {unfit}: it may be right, and over STOMP it does not work.",
-        f"Give {broker.user} a password without it.",
-    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from probes import diagnosis
+from probes import diagnosis, refusals
 from probes.model import CONNECT_SECONDS, Context, DeadlineExceeded, Failed, NotProven
 
 # Larger answers than this are not read: a probe's questions have short answers.
@@ -81,7 +81,7 @@ def refused(context: Context, what: str, answer: Answer) -> Exception:
     broker = context.broker
     said = f"{what} was answered with {answer.status}: {answer.reason}"
     if answer.status == 401 and "localhost" in answer.reason:
-        return diagnosis.login_refused(broker, said, only_local=True)
+        return refusals.login_refused(broker, said, only_local=True)
     if answer.status == 401 and answer.reason.startswith("Not "):
         return Failed(
             said,
@@ -90,7 +90,7 @@ def refused(context: Context, what: str, answer: Answer) -> Exception:
             "monitoring`).",
         )
     if answer.status == 401:
-        return diagnosis.login_refused(broker, said, only_local=False)
+        return refusals.login_refused(broker, said, only_local=False)
     return Failed(
         said,
         "The management API did not answer as this probe needs it.",

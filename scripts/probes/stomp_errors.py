@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from probes import diagnosis
+from probes import refusals
 from probes.model import Broker, Failed
 
 # RabbitMQ's rabbit_stomp_processor, twice; ActiveMQ's PropertiesLoginModule and SimpleAuthenticationBroker.
@@ -28,15 +28,15 @@ def explain(broker: Broker, words: str, vhost_exists: Callable[[], bool]) -> Fai
             "Give one of its groups read, write and admin on that queue and topic in activemq_authorization.",
         )
     if "password is invalid" in words:
-        return diagnosis.login_refused(broker, words, only_local=False)
+        return refusals.login_refused(broker, words, only_local=False)
     if "non-loopback access denied" in words:
-        return diagnosis.login_refused(broker, words, only_local=True)
+        return refusals.login_refused(broker, words, only_local=True)
     if "Access refused for user" in words:
-        return diagnosis.stomp_login_refused(broker, words)
+        return refusals.stomp_login_refused(broker, words)
     said = f"{broker.name} sent ERROR: {words}"
     if "Virtual host" in words:
         if vhost_exists():
-            return diagnosis.vhost_forbidden(broker, broker.vhost, said)
+            return refusals.vhost_forbidden(broker, broker.vhost, said)
         return Failed(
             said,
             f"The vhost {broker.vhost} does not exist on {broker.name}, or has no connections left: "
@@ -45,7 +45,7 @@ def explain(broker: Broker, words: str, vhost_exists: Callable[[], bool]) -> Fai
             "rabbitmq_topology_vhosts, or raise the limit.",
         )
     if "access_refused" in words.lower():
-        return diagnosis.lacks_permission(broker, said)
+        return refusals.lacks_permission(broker, said)
     if "Version mismatch" in words or "Supported versions" in words:
         return Failed(
             said,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from loopback import server
-from probes import diagnosis
+from probes import refusals
 from probes.classify import Port, Speaks
 from probes.diagnosis import WANTED, explain, in_container, is_loopback
 from probes.model import Broker, Endpoint, Unreachable
@@ -145,16 +145,16 @@ def test_a_container_leaves_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_a_refused_vhost_is_explained(said: str, words: str) -> None:
-    stop = diagnosis.vhost_refused(BROKER, "shop", said)
+    stop = refusals.vhost_refused(BROKER, "shop", said)
     assert words in stop.finding.meaning
     assert not stop.unreachable
 
 
 def test_a_refused_login_says_what_is_known() -> None:
-    unsure = diagnosis.login_refused(BROKER, "403 ACCESS_REFUSED", None).finding.meaning
+    unsure = refusals.login_refused(BROKER, "403 ACCESS_REFUSED", None).finding.meaning
     assert "password is wrong" in unsure and "loopback user" in unsure
-    assert "loopback" not in diagnosis.login_refused(BROKER, "403", False).finding.meaning
-    assert "password" not in diagnosis.login_refused(BROKER, "403", True).finding.meaning
+    assert "loopback" not in refusals.login_refused(BROKER, "403", False).finding.meaning
+    assert "password" not in refusals.login_refused(BROKER, "403", True).finding.meaning
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_refused_login_says_what_is_known() -> None:
 )
 def test_a_password_that_does_not_fit_through_stomp(password: str, words: str) -> None:
     broker = Broker("rabbit1", "rabbitmq", HOST, "smoke", password)
-    finding = diagnosis.stomp_login_refused(broker, "Access refused for user 'smoke'").finding
+    finding = refusals.stomp_login_refused(broker, "Access refused for user 'smoke'").finding
     assert words in finding.meaning and "gehei" not in finding.meaning + finding.remedy
 
 
