@@ -145,7 +145,8 @@ def _refused(wanted: Wanted, endpoint: Endpoint, there: list[Port], container: b
         return Unreachable(
             came_back,
             f"Nothing listens on {endpoint}, nor on any other port of brokers: none runs there.",
-            "Start it (`systemctl status rabbitmq-server` says why it is down), or correct the host.",
+            "`systemctl status rabbitmq-server` there says why it is down; if that shows a running unit, its "
+            "application was stopped, and `rabbitmqctl start_app` starts it. Or correct the host.",
         )
     if any(port.speaks is wanted.speaks for port in there):
         return Unreachable(

@@ -68,6 +68,11 @@ def test_refused_with_nothing_open_is_a_stopped_broker() -> None:
     assert "none runs there" in finding.meaning and "systemctl status" in finding.remedy
 
 
+def test_refused_with_nothing_open_may_be_a_stopped_application_in_a_running_unit() -> None:
+    remedy = found("amqp", 5672, Speaks.REFUSED).finding.remedy
+    assert remedy.index("a running unit") < remedy.index("`rabbitmqctl start_app`")
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_loopback_inside_a_container(host: str) -> None:
     inside = explain("stomp", Endpoint(host, 61613), "", Port(host, 61613, Speaks.REFUSED), [], True).finding
