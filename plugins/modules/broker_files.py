@@ -11,7 +11,9 @@ module: broker_files
 short_description: Install a set of configuration files as one change that can be taken back
 description:
   - Compares every file of the set with the host, has a validator of the caller's judge the whole candidate set
-    in a private directory, and only then swaps the files that differ, each atomically.
+    in a private directory, and only then swaps the files that differ.
+  - All of them are written beside their places before the first is put there, so that a full disk is met while nothing
+    has changed; a swap that fails all the same is undone.
   - Keeps the files that the service last came up on until O(state=committed) says that it came up on the new ones;
     O(state=rolled_back) puts them back.
   - What has changed since then is remembered on the host, so that an interrupted run still owes its restart.
@@ -110,6 +112,7 @@ import os
 import re
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.brokers.exchange import sentence
 from ansible.module_utils.brokers.files import (
     Change,
     Directory,
@@ -118,7 +121,6 @@ from ansible.module_utils.brokers.files import (
     Wanted,
     compare,
     compare_directories,
-    make,
     validate,
 )
 
@@ -176,16 +178,14 @@ def _present(module: AnsibleModule, files: FileSet) -> dict:
         files.sweep(wanted)
     directories = compare_directories([_directory(item) for item in module.params["directories"]])
     changes = compare(wanted)
+    files.check_room(changes, keep=module.params["keep"])
     if changes and module.params["validator"]:
         validate(
             wanted, module.params["validator"], module.params["validator_arguments"], module.params["timeout"]
         )
     diff = [*map(_diff_of_directory, directories), *map(_diff, changes)]
     if not module.check_mode:
-        for directory in directories:
-            make(directory)
-    if changes and not module.check_mode:
-        files.swap(changes, keep=module.params["keep"])
+        files.swap(changes, keep=module.params["keep"], directories=directories)
     pending = files.pending()
     if module.check_mode:
         pending.update({change.file.path: change.keys for change in changes if change.content})
@@ -277,9 +277,7 @@ def main() -> None:
     except FileSetError as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(
-            msg=f"{error.filename or module.params['name']}: {error.strerror}; nothing after it was written"
-        )
+        module.fail_json(msg=sentence(error))
     module.exit_json(**result)
 
 

@@ -174,6 +174,36 @@ def test_limits_log_level_and_plugins_are_applied_to_the_running_broker(broker):
     assert "rabbitmq_shovel" not in broker.host.run("rabbitmq-plugins list --enabled --minimal")
 
 
+@contextmanager
+def full_disk(host: hosts.Host, folder: str) -> Iterator[str]:
+    """A folder on a small file system of its own, with nothing free on it; gives the file that fills it."""
+    filler = f"{folder}/filler"
+    host.run(
+        f"cp -a {folder} /root/kept && mount -t tmpfs -o size=256k tmpfs {folder} && cp -a /root/kept/. {folder}/;"
+        f"dd if=/dev/zero of={filler} bs=4k 2>/dev/null; test $(df --output=avail {folder} | tail -n 1) = 0"
+    )
+    yield filler
+    host.run(f"umount {folder}; rm -r /root/kept")
+
+
+def test_on_a_full_disk_no_file_is_changed_and_with_room_the_next_run_succeeds(broker):
+    pid = broker.host.broker_pid()
+    with full_disk(broker.host, "/etc/rabbitmq") as filler:
+        before = broker.host.snapshot()
+        # A file of the set that is on another file system, where there is room.
+        for flags in ([], ["--check"]):
+            run = broker.change(*flags, rabbitmq_open_files_limit=50000, rabbitmq_log_level="warning")
+            run.refused(
+                "/etc/rabbitmq/rabbitmq.conf: No space left on device: /etc/rabbitmq has 0 bytes free",
+                "make room there. No file of the set was changed",
+            )
+        assert broker.host.snapshot() == before
+        broker.host.run(f"rm {filler}")
+        assert broker.changed(rabbitmq_log_level="warning") > 0
+        assert broker.changed() > 0
+    assert broker.host.broker_pid() == pid
+
+
 def test_check_mode_shows_the_diff_of_a_change_and_changes_nothing(broker):
     before = broker.host.snapshot()
     run = broker.change("--check", "--diff", rabbitmq_heartbeat=33).succeeded()

@@ -248,7 +248,7 @@ def test_kept_copies_and_state_are_closed_to_others(host):
 # --- interruption -------------------------------------------------------------------------------------------
 
 # Everything the library does to a disk goes through one of these; the process can be gone before each.
-STEPS = [(os, "rename"), (os, "unlink"), (os, "mkdir"), (os, "rmdir"), (os, "chmod"), (os, "fchmod")]
+STEPS = [(os, name) for name in ("rename", "unlink", "link", "mkdir", "rmdir", "chmod", "fchmod")]
 
 
 def kill_before_step(monkeypatch, number: int) -> None:

@@ -12,6 +12,7 @@ knows that a restart is still owed. Nothing is inferred from timestamps.
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import grp
 import json
@@ -21,8 +22,11 @@ import shutil
 import stat
 import subprocess
 import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from .exchange import Folder, Piece, exchange, needs, sentence, write
 
 _MISSING = "absent"
 
@@ -137,14 +141,24 @@ def compare_directories(directories: list[Directory]) -> list[Directory]:
     return differing
 
 
+def _folder(directory: Directory) -> Folder:
+    return Folder(directory.path, directory.mode, _found_ids(directory))
+
+
 def make(directory: Directory) -> None:
     """Make a directory, and those above it, or give one that is there its owner, group and mode."""
-    ids = _found_ids(directory)
-    os.makedirs(os.path.dirname(directory.path), mode=0o755, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(directory.path, 0o700)
-    os.chown(directory.path, *ids)
-    os.chmod(directory.path, directory.mode)
+    exchange([], [_folder(directory)])
+
+
+@contextlib.contextmanager
+def _explained(pieces: Sequence[Piece]) -> Iterator[None]:
+    """Turn an error of the system into a sentence that says what is in place now."""
+    try:
+        yield
+    except OSError as error:
+        left = getattr(error, "in_place", [])
+        outcome = f"{', '.join(left)} could not be taken back" if left else "No file of the set was changed"
+        raise FileSetError(f"{sentence(error, pieces)}. {outcome}") from error
 
 
 def stage(files: list[Wanted], directory: str) -> None:
@@ -154,16 +168,19 @@ def stage(files: list[Wanted], directory: str) -> None:
             continue
         target = os.path.join(directory, file.path.lstrip("/"))
         os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-        _write(target, file.content, 0o600, None)
+        write(target, file.content, 0o600, None)
 
 
 def validate(files: list[Wanted], script: str, arguments: list[str], timeout: float) -> None:
     """Run `script` with the staging directory and `arguments`; raise FileSetError with its objections."""
     _sweep(tempfile.gettempdir(), "brokerkit-")
-    with tempfile.TemporaryDirectory(prefix=f"brokerkit-{os.getpid()}-") as directory:
+    with (
+        _explained([]),
+        tempfile.TemporaryDirectory(prefix=f"brokerkit-{os.getpid()}-") as directory,
+    ):
         stage(files, directory)
         program = os.path.join(directory, ".validate")
-        _write(program, script, 0o700, None)
+        write(program, script, 0o700, None)
         try:
             done = subprocess.run(
                 [program, directory, *arguments],
@@ -198,32 +215,9 @@ def _sweep(directory: str, prefix: str) -> None:
                 os.unlink(path)
 
 
-def _write(path: str, content: str, mode: int, ids: tuple[int, int] | None) -> None:
-    """Replace `path` atomically: whoever reads it sees the old file or the new one, never half of one."""
-    handle, temporary = tempfile.mkstemp(prefix=f".brokerkit-{os.getpid()}-", dir=os.path.dirname(path))
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as stream:
-            if ids is not None:
-                os.fchown(stream.fileno(), *ids)
-            os.fchmod(stream.fileno(), mode)
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.rename(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-
-
-def _apply(file: Wanted) -> None:
-    if file.content is None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(file.path)
-        return
-    ids = _found_ids(file)
-    os.makedirs(os.path.dirname(file.path), mode=0o755, exist_ok=True)
-    _write(file.path, file.content, file.mode, ids)
+def _piece(file: Wanted) -> Piece:
+    ids = None if file.content is None else _found_ids(file)
+    return Piece(file.path, file.content, file.mode, ids)
 
 
 class FileSet:
@@ -245,25 +239,53 @@ class FileSet:
         for directory in sorted({self.directory, *(os.path.dirname(file.path) for file in files)}):
             _sweep(directory, ".brokerkit-")
 
-    def swap(self, changes: list[Change], keep: bool = True) -> None:
-        """Keep the files of now as last good (unless something is pending), then write the new ones."""
-        if keep:
-            self._remember(changes)
-        for change in changes:
-            _apply(change.file)
+    def swap(self, changes: list[Change], keep: bool = True, directories: Sequence[Directory] = ()) -> None:
+        """Keep the files of now as last good (unless something is pending), then write the new ones: all, or none.
 
-    def _remember(self, changes: list[Change]) -> None:
+        :raises FileSetError: when that was not possible, with what is in the way.
+        """
+        files = [_piece(change.file) for change in changes]
+        folders = [_folder(directory) for directory in directories]
+        keep = keep and bool(changes)
+        with _explained(self._written(changes, keep)):
+            state = self._remembered(changes) if keep else []
+            if keep:
+                folders.insert(0, Folder(self.directory, 0o700))
+            # The notes first: a run killed between them and the first file owes a restart, never forgets one.
+            exchange([*state, *files], folders)
+
+    def check_room(self, changes: list[Change], keep: bool = True) -> None:
+        """Raise FileSetError where a file system has no room for the changes and for what is kept of the files."""
+        pieces = self._written(changes, keep and bool(changes))
+        for need in needs(pieces):
+            if need.lacking:
+                code = errno.EROFS if need.room.read_only else errno.ENOSPC
+                with _explained(pieces):
+                    raise OSError(code, os.strerror(code), need.path)
+
+    def _written(self, changes: list[Change], keep: bool) -> list[Piece]:
+        """Everything that a swap writes."""
+        pieces = [Piece(change.file.path, change.file.content) for change in changes]
+        if keep:
+            pieces += [Piece(self._copy(change.file.path), change.before) for change in changes]
+            pieces += [Piece(path, "{}") for path in (self._manifest_path, self._pending)]
+        return pieces
+
+    def _remembered(self, changes: list[Change]) -> list[Piece]:
+        """Copy the files of now; return the notes of what they were and of what is pending, to be put in place."""
         pending = self.pending()
         if not pending:
             shutil.rmtree(self._good, ignore_errors=True)
+        manifest = self._manifest()
         for change in changes:
-            if change.file.path not in self._manifest():
-                self._keep(change.file.path)
+            path = change.file.path
+            if path not in manifest:
+                manifest[path] = self._keep(path)
             if change.content:
-                pending[change.file.path] = sorted({*pending.get(change.file.path, []), *change.keys})
-        # Written before the first file is touched: a run killed right here owes a restart, never forgets one.
-        if pending:
-            self._write_state(self._pending, pending)
+                pending[path] = sorted({*pending.get(path, []), *change.keys})
+        # Without a pending one the copies count for nothing.
+        notes = {self._manifest_path: manifest, self._pending: pending}
+        return [Piece(path, _json(note), state=True) for path, note in notes.items() if note]
 
     def commit(self) -> bool:
         """The service came up on these files: forget the old ones. Returns whether anything was pending."""
@@ -277,36 +299,39 @@ class FileSet:
     def roll_back(self) -> list[str]:
         """Put the last good files back and return their paths; an empty list where nothing is pending."""
         manifest = self._manifest() if self.pending() else {}
+        pieces = []
         for path, entry in manifest.items():
             if entry == _MISSING:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(path)
-                continue
-            content = read(os.path.join(self._good, path.lstrip("/")))
-            if content is not None:
-                _write(path, content, entry["mode"], (entry["uid"], entry["gid"]))
+                pieces.append(Piece(path))
+            elif os.path.exists(self._copy(path)):
+                ids = (entry["uid"], entry["gid"])
+                pieces.append(Piece(path, None, entry["mode"], ids, source=self._copy(path)))
         if manifest:
+            with _explained(pieces):
+                exchange(pieces)
             self.commit()
         return sorted(manifest)
 
+    @property
+    def _manifest_path(self) -> str:
+        return os.path.join(self._good, "manifest.json")
+
+    def _copy(self, path: str) -> str:
+        return os.path.join(self._good, path.lstrip("/"))
+
     def _manifest(self) -> dict[str, Any]:
-        text = read(os.path.join(self._good, "manifest.json"))
+        text = read(self._manifest_path)
         found: dict[str, Any] = json.loads(text) if text else {}
         return found
 
-    def _keep(self, path: str) -> None:
-        manifest = self._manifest()
+    def _keep(self, path: str) -> Any:
+        """Copy one file of now; return its entry of the manifest."""
         current, content = _attributes(path), read(path)
         if current is None or content is None:
-            manifest[path] = _MISSING
-        else:
-            manifest[path] = dict(zip(("uid", "gid", "mode"), current))
-            copy = os.path.join(self._good, path.lstrip("/"))
-            os.makedirs(os.path.dirname(copy), mode=0o700, exist_ok=True)
-            _write(copy, content, 0o600, None)
-        self._write_state(os.path.join(self._good, "manifest.json"), manifest)
+            return _MISSING
+        exchange([Piece(self._copy(path), content)], [Folder(self.directory, 0o700)])
+        return dict(zip(("uid", "gid", "mode"), current))
 
-    def _write_state(self, path: str, value: Any) -> None:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        os.chmod(self.directory, 0o700)
-        _write(path, json.dumps(value, indent=1, sort_keys=True) + "\n", 0o600, None)
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, sort_keys=True) + "\n"
