@@ -1,4 +1,4 @@
-"""The playbook that uninstalls a node: what the role put there goes, and what the node holds stays until it is named."""
+"""Uninstalling a node: what the role put there goes, and what the node holds stays until it is named."""
 
 from __future__ import annotations
 
