@@ -1,0 +1,45 @@
+"""The action broker_refusal: fails where there is something to refuse, in sentences, and says nothing otherwise.
+
+    - name: Refuse settings that cannot be right
+      broker_refusal:
+        sentences: "{{ settings | rabbitmq_refusals }}"   # a list, or one sentence; none: the task is ok
+        words: "{{ log.stdout_lines }}"                   # lines of somebody else's, a broker's, that belong to them
+
+`assert` prints its condition beside the message and works the message out where nothing is wrong, too. The message is
+one text with a line for each sentence, so that any callback shows it readably; plugins/callback/brokerkit.py, which
+ansible.cfg names, wraps the sentences for the terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+
+def listed(name: str, value: Any) -> list[str]:
+    """Return the argument as a list of texts without those that are empty."""
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise AnsibleActionFail(f"broker_refusal: {name} is a text or a list of texts")
+    return [item.rstrip() for item in items if item.strip()]
+
+
+class ActionModule(ActionBase):
+    """What Ansible looks for in this file."""
+
+    TRANSFERS_FILES = False
+    _VALID_ARGS = frozenset(("sentences", "words"))
+    _requires_connection = False
+
+    def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Fail with the sentences, if there are any."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        sentences = [" ".join(one.split()) for one in listed("sentences", self._task.args.get("sentences"))]
+        result["changed"] = False
+        if sentences:
+            words = listed("words", self._task.args.get("words", []))
+            result.update(failed=True, msg="\n".join(sentences + words), sentences=sentences, words=words)
+        return result

@@ -1,0 +1,102 @@
+"""What an operator reads of a refusal: each sentence once, as a sentence, at 80 columns."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from role_files import ROOT
+
+LONG = "rabbitmq_amqp_port: 'amqp' is a text; write a whole number, such as 5672, and a path is not broken: "
+PATH = (
+    "/etc/systemd/system/rabbitmq-server.service.d/a-name-that-is-longer-than-what-is-left-of-the-line.conf"
+)
+PLAY = f"""
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Refuse nothing
+      broker_refusal:
+        sentences: []
+    - name: Refuse for two of three
+      broker_refusal:
+        sentences: ["{LONG}{PATH}", "rabbitmq_plugins: second sentence"]
+        words: ["first line of the broker", "", "  second line"]
+      when: inventory_hostname != "three"
+    - name: Refuse for the third
+      broker_refusal:
+        sentences: "{{{{ inventory_hostname }}}}: one\\n  sentence"
+    - name: Another
+      ansible.builtin.debug:
+        msg: never reached
+"""
+
+
+def run(folder: Path, *flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the play for three hosts that are this machine, with the project's ansible.cfg."""
+    (folder / "play.yml").write_text(PLAY)
+    hosts = "".join(f"{name} ansible_connection=local\n" for name in ("one", "two", "three"))
+    (folder / "hosts").write_text(hosts)
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(folder / "hosts")]
+    return subprocess.run(
+        [*command, str(folder / "play.yml"), *flags],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_HOME": str(folder),
+            "ANSIBLE_NOCOLOR": "1",
+            "LC_ALL": "C.UTF-8",
+            "COLUMNS": "80",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """The play's output."""
+    return run(tmp_path_factory.mktemp("screen"))
+
+
+def test_each_sentence_is_read_once_and_as_a_sentence(shown: subprocess.CompletedProcess[str]) -> None:
+    text = " ".join((shown.stdout + shown.stderr).split())
+    assert shown.returncode == 2
+    assert text.count("write a whole number, such as 5672") == 1
+    assert text.count("rabbitmq_plugins: second sentence") == 1
+    assert text.count("three: one sentence") == 1
+    for noise in ("[ERROR]", "Origin:", "assertion", "evaluated_to", "msg:", "- '", "['"):
+        assert noise not in text
+
+
+def test_hosts_of_which_the_same_is_true_are_named_together(shown: subprocess.CompletedProcess[str]) -> None:
+    fatal = [line for line in shown.stderr.splitlines() if line.startswith("fatal:")]
+    assert sorted(fatal[0]) == sorted("fatal: [one, two]: FAILED!")
+    assert fatal[1:] == ["fatal: [three]: FAILED!"]
+
+
+def test_lines_fit_the_terminal_and_paths_are_not_broken(shown: subprocess.CompletedProcess[str]) -> None:
+    refused = [line for line in shown.stderr.splitlines() if line[:4] in ("  * ", "    ", "  | ", "  |")]
+    assert [line for line in refused if len(line) > 80 and PATH not in line] == []
+    assert sum(PATH in line for line in refused) == 1
+    assert "  | first line of the broker" in refused
+    assert "  |   second line" in refused
+
+
+def test_a_sentence_stands_below_its_task(shown: subprocess.CompletedProcess[str]) -> None:
+    """Seen with both streams on one screen, as a terminal has them: a refusal waits for its task's end, not longer."""
+    order = ["Refuse for two of three", "Refuse for the third", "PLAY RECAP"]
+    assert [word for line in shown.stdout.splitlines() for word in order if word in line] == order
+
+
+def test_another_callback_shows_a_text_with_a_line_for_each_sentence(tmp_path: Path) -> None:
+    done = run(tmp_path, ANSIBLE_STDOUT_CALLBACK="ansible.builtin.default")
+    assert "second sentence" in done.stderr
+    assert "assertion" not in done.stderr
