@@ -88,6 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument(
         "--denied-vhost", metavar="VHOST", help="with URLs: a vhost that the user must not open"
     )
+    which.add_argument(
+        "--kind",
+        choices=endpoints.KINDS,
+        help="with URLs: which broker it is (else it is asked; one that cannot be asked is taken for rabbitmq)",
+    )
     what = parser.add_argument_group("which probes")
     what.add_argument("--list", action="store_true", help="list the probes and what each proves")
     what.add_argument(
@@ -139,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
 def _brokers(options: argparse.Namespace, env: Mapping[str, str]) -> list[Broker]:
     urls = {name: url for name in endpoints.PROTOCOLS if (url := getattr(options, name)) is not None}
     if not urls:
-        for option in ("password_file", "denied_vhost"):
+        for option in ("password_file", "denied_vhost", "kind"):
             if getattr(options, option) is not None:
                 name = option.replace("_", "-")
                 raise Refusal(
@@ -149,7 +154,10 @@ def _brokers(options: argparse.Namespace, env: Mapping[str, str]) -> list[Broker
         return endpoints.load(options.endpoints or DEFAULT_ENDPOINTS)
     if options.endpoints is not None:
         raise Refusal(ExitCode.USAGE, "--endpoints and URLs exclude each other: give one of them.")
-    return [endpoints.direct(urls, env, options.password_file, options.denied_vhost)]
+    from probes import identity
+
+    broker = endpoints.direct(urls, env, options.password_file, options.denied_vhost)
+    return [identity.name(broker, options.kind)]
 
 
 def _list(probes: Sequence[Probe], stdout: IO[str]) -> None:

@@ -5,6 +5,7 @@ registry     the list of probes and the choice among them
 endpoints    which brokers to probe: artifacts/endpoints.json, or URLs given directly
 classify     what speaks on a port, told from its first bytes
 ports        ... each looked at once in a run
+identity     which broker answers, as it says itself before anybody logs in
 diagnosis    a failed connection in one sentence, with a remedy
 refusals     a refused login, vhost or command in one sentence, with a remedy
 amqp*        probes over AMQP 0-9-1 (pika)

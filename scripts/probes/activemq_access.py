@@ -8,9 +8,9 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from probes import stomp_client, stomp_errors
+from probes import diagnosis, stomp_client, stomp_errors
 from probes.activemq import KINDS
-from probes.classify import Speaks, classify
+from probes.classify import Port, Speaks, classify, connects
 from probes.model import CONNECT_SECONDS, Context, Failed, Listener, NotApplicable, NotProven, Unreachable
 from probes.registry import probe
 
@@ -26,6 +26,8 @@ SHIPPED = (
 
 _TRIES = 3
 _SPEAKS = {"openwire": Speaks.OPENWIRE, "amqp": Speaks.AMQP_1_0, "ws": Speaks.HTTP, "stomp": Speaks.STOMP}
+# What a port says that says something.
+_TALKS = frozenset(one for one in Speaks if one.listens) - {Speaks.SILENT, Speaks.CLOSES}
 
 
 @probe(
@@ -137,8 +139,9 @@ def _answer(context: Context, user: str | None, word: str | None) -> str | None:
     for _ in range(_TRIES - 1):
         try:
             return stomp_client.refusal(context, user, word, context.broker.vhost)
-        except Unreachable:
-            context.deadline.left()
+        except Unreachable as stop:
+            if not isinstance(stop.__cause__, stomp_client.ConnectionLost):
+                raise  # nobody listens or nobody answers, which asking again would only find again
     return stomp_client.refusal(context, user, word, context.broker.vhost)
 
 
@@ -158,31 +161,64 @@ def listeners(context: Context) -> str:
     with ThreadPoolExecutor(
         len(reachable)
     ) as at_once:  # a port that waits for its client is listened to for a while
-        for listener, said in zip(reachable, at_once.map(partial(_misfit, context), reachable), strict=True):
-            if said is not None:
-                raise Failed(
-                    f"Port {listener.port} of {context.broker.name} speaks {said}.",
-                    f"The connector on {listener.port} is declared as {listener.protocol}.",
-                    "Run the converge again; if it changes nothing, another program holds the port.",
-                )
+        found = list(zip(reachable, at_once.map(partial(_misfit, context), reachable), strict=True))
+    if all(isinstance(what, Port) and what.speaks not in _TALKS for _, what in found):
+        raise diagnosis.no_connection(context, "stomp", "no reason given")
+    for listener, what in found:
+        if isinstance(what, Port):
+            raise _absent(context, listener, what)
+        if what is not None:
+            raise Failed(
+                f"Port {listener.port} of {context.broker.name} speaks {what}.",
+                f"The connector on {listener.port} is declared as {listener.protocol}.",
+                "Run the converge again; if it changes nothing, another program holds the port.",
+            )
     return ", ".join(f"{one.protocol} on {one.port}" for one in reachable)
 
 
-def _misfit(context: Context, listener: Listener) -> str | None:
-    """Return what a connector speaks when it is not what it should, else None."""
+def _absent(context: Context, listener: Listener, port: Port) -> Failed:
+    """Explain a connector that does not answer, on a broker whose other connectors do."""
+    where = f"{context.broker.name}, port {port.number}"
+    if port.speaks is Speaks.REFUSED:
+        return Failed(
+            f"{where}: the connection was refused.",
+            f"The connector {listener.protocol} is declared on {port.number}, and nothing listens there.",
+            "Run the converge again, which declares it; if it changes nothing, the broker's log says why it could not "
+            "listen (`journalctl -u 'activemq-*'`).",
+        )
+    if port.speaks.listens:
+        return Failed(
+            f"{where}: a connection came about, and nothing was said.",
+            f"The connector {listener.protocol} on {port.number} hangs, or another program holds the port.",
+            f"Look up on the host which process that is (`ss -ltnp 'sport = {port.number}'`), and read its log.",
+        )
+    return Failed(
+        f"{where}: no connection ({port.words}).",
+        f"Packets to the connector {listener.protocol} are dropped on the way, while another connector answers.",
+        f"Open port {port.number} in the firewalls between this machine and the host, or have the connector listen on "
+        "127.0.0.1 if nobody is to reach it (address in activemq_connectors).",
+    )
+
+
+def _misfit(context: Context, listener: Listener) -> Port | str | None:
+    """Return None for a connector that speaks what it should, what it speaks instead, or a port that says nothing."""
     host, port = listener.address or "", listener.port
     if host in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         host = context.broker.host
-    if listener.protocol == "mqtt":
-        return mqtt_login(context, host, port)
-    if listener.protocol.endswith("+ssl"):
-        return _handshake(context, host, port)
+    if listener.protocol == "mqtt" or listener.protocol.endswith("+ssl"):
+        asked = mqtt_login if listener.protocol == "mqtt" else _handshake
+        if (said := asked(context, host, port)) is None:
+            return None
+        there = connects(host, port, context.deadline.left(CONNECT_SECONDS))
+        return said if there.speaks.listens else there
     # Not asked in its own protocol at once, though that is a second shorter: then a loaded broker of 5.16.1 once ended
     # up accepting connections and saying nothing. The likely reason is AMQ-7452: the timers of idle connections are
     # made with the first of them and thrown away with the last, and one that dies in between is never replaced. What
     # is only listened to here is such a connection, while the other probes come and go.
-    speaks = classify(host, port, CONNECT_SECONDS).speaks
-    return None if speaks is _SPEAKS[listener.protocol] else str(speaks)
+    found = classify(host, port, CONNECT_SECONDS)
+    if found.speaks is _SPEAKS[listener.protocol]:
+        return None
+    return str(found.speaks) if found.speaks in _TALKS else found
 
 
 def _handshake(context: Context, host: str, port: int) -> str | None:

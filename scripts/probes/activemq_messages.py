@@ -6,7 +6,7 @@ import contextlib
 import socket
 import time
 
-from probes import stomp_client
+from probes import diagnosis, stomp_client
 from probes.activemq import KINDS, only_marker
 from probes.model import Context, Failed, NotApplicable, NotProven
 from probes.registry import probe
@@ -159,13 +159,22 @@ def silent_client(context: Context) -> str:
     # On a plain socket, since stomp.py keeps the promise. STOMP 1.2: nothing is escaped in a CONNECT frame.
     login = f"login:{broker.user}\npasscode:{broker.password}"
     frame = f"CONNECT\naccept-version:1.2\nhost:/\n{login}\nheart-beat:{_PROMISED_MS},0\n\n\0"
-    said = b""
-    context.deadline.step = "waiting for the broker to drop a client that is silent"
-    with contextlib.suppress(ConnectionResetError), stomp_client.wire(context) as peer:
-        peer.sendall(frame.encode())
-        connected = time.monotonic()
-        while piece := _more(context, peer):
-            said += piece
+    context.deadline.step = f"waiting for the CONNECTED frame of {endpoint}"
+    try:
+        with stomp_client.wire(context) as peer:
+            peer.settimeout(context.deadline.handshake())
+            peer.sendall(frame.encode())
+            said = peer.recv(4096)
+            connected = time.monotonic()
+            if said.startswith(b"CONNECTED"):
+                context.deadline.step = "waiting for the broker to drop a client that is silent"
+                _until_dropped(context, peer)
+    except (
+        OSError
+    ) as error:  # nobody listens, or who listens says nothing: there was no silence to drop a client for
+        raise diagnosis.no_connection(context, "stomp", error.strerror or str(error)) from error
+    if not said:
+        raise diagnosis.no_connection(context, "stomp", "the connection was closed instead of an answer")
     if not said.startswith(b"CONNECTED"):
         raise NotProven(
             f"{endpoint} answered CONNECT with {said[:80]!r}.",
@@ -173,6 +182,12 @@ def silent_client(context: Context) -> str:
             "See stomp.connect.v1_2.",
         )
     return f"dropped after {time.monotonic() - connected:.1f} s of silence, {_PROMISED_MS} ms were promised"
+
+
+def _until_dropped(context: Context, peer: socket.socket) -> None:
+    with contextlib.suppress(ConnectionError):  # a drop may be a reset
+        while _more(context, peer):
+            pass
 
 
 def _more(context: Context, peer: socket.socket) -> bytes:

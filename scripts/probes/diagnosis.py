@@ -21,6 +21,27 @@ class Wanted:
     usual_port: int
     enable: str
 
+    def enabling(self, kind: str | None) -> str:
+        """How it is switched on in a broker of `kind`; of every kind, when none is known."""
+        return _ENABLE_STOMP[kind] if self.speaks is Speaks.STOMP and kind else self.enable
+
+
+# By kind of broker, where it is known.
+_ENABLE_STOMP = {
+    "rabbitmq": "enable STOMP (rabbitmq_stomp in rabbitmq_plugins) and run the converge again",
+    "activemq": "enable STOMP (protocol stomp in activemq_connectors) and run the converge again",
+}
+_BRAND = {"rabbitmq": "RabbitMQ", "activemq": "ActiveMQ"}
+_NO_BROKER = {
+    "rabbitmq": "none runs there",
+    "activemq": "none runs there, or it still starts, or it waits for the lock of its store",
+}
+_WHY_DOWN = {
+    "rabbitmq": "`systemctl status rabbitmq-server` there says why it is down; if that shows a running unit, its "
+    "application was stopped, and `rabbitmqctl start_app` starts it.",
+    "activemq": "`systemctl list-units --all 'activemq*'` there names its unit, whose journal says why it is down.",
+}
+
 
 WANTED = {
     "amqp": Wanted(
@@ -56,7 +77,8 @@ def no_connection(context: Context, protocol: str, client_words: str) -> Unreach
     if endpoint.tls is not None and (known := _about_tls(protocol, endpoint, found, client_words)):
         return known
     others = [] if found.speaks is Speaks.UNRESOLVED else ports.survey(endpoint.host)
-    return explain(protocol, endpoint, client_words, found, others, in_container())
+    kind = context.broker.known_kind
+    return explain(protocol, endpoint, client_words, found, others, in_container(), kind)
 
 
 def _about_tls(protocol: str, endpoint: Endpoint, found: Port, client_words: str) -> Unreachable | None:
@@ -84,9 +106,18 @@ def _about_tls(protocol: str, endpoint: Endpoint, found: Port, client_words: str
 
 
 def explain(
-    protocol: str, endpoint: Endpoint, client_words: str, found: Port, others: Iterable[Port], container: bool
+    protocol: str,
+    endpoint: Endpoint,
+    client_words: str,
+    found: Port,
+    others: Iterable[Port],
+    container: bool,
+    kind: str | None = None,
 ) -> Unreachable:
-    """Put into sentences what was `found` on `endpoint`, and on the `others` of the host. Pure."""
+    """Put into sentences what was `found` on `endpoint`, and on the `others` of the host. Pure.
+
+    `kind` is the broker's, None where nobody knows it.
+    """
     wanted = WANTED[protocol]
     there = [port for port in others if port.number != endpoint.port]
     match found.speaks:
@@ -97,7 +128,7 @@ def explain(
                 "Correct the name in the inventory, or add it to DNS or /etc/hosts here.",
             )
         case Speaks.REFUSED:
-            return _refused(wanted, endpoint, there, container)
+            return _refused(wanted, endpoint, there, container, kind)
         case Speaks.FILTERED | Speaks.UNREACHABLE:
             return _no_answer(endpoint, found, there)
         case Speaks.SILENT:
@@ -105,7 +136,8 @@ def explain(
                 f"{endpoint} accepts connections and says nothing.",
                 f"What listens there hangs, is overloaded or still starts, or it is not {wanted.words}."
                 f"{_found(there)}",
-                f"Look up which process listens there (`ss -ltnp`), read its log; {_usual(wanted, there)}.",
+                "Look up which process listens there (`ss -ltnp`) and what it does (`ps -o stat,time,args PID`; T is "
+                f"stopped), and read its log{_elsewhere(wanted, endpoint, there)}.",
             )
         case Speaks.CLOSES:
             return Unreachable(
@@ -122,11 +154,13 @@ def explain(
     return Unreachable(
         f"{endpoint} answered {found.words or f'in {found.speaks}'}.",
         f"{endpoint.port} speaks {found.speaks}, not {wanted.words}; {_usual(wanted, there)}.",
-        _correct_port(wanted, found, there),
+        _correct_port(wanted, found, there, kind),
     )
 
 
-def _refused(wanted: Wanted, endpoint: Endpoint, there: list[Port], container: bool) -> Unreachable:
+def _refused(
+    wanted: Wanted, endpoint: Endpoint, there: list[Port], container: bool, kind: str | None
+) -> Unreachable:
     came_back = f"{endpoint} refused the connection."
     if endpoint.host == "0.0.0.0":  # noqa: S104 - compared, not bound
         advice = "0.0.0.0 is an address to listen on, not one to connect to"
@@ -144,21 +178,25 @@ def _refused(wanted: Wanted, endpoint: Endpoint, there: list[Port], container: b
     if not there:
         return Unreachable(
             came_back,
-            f"Nothing listens on {endpoint}, nor on any other port of brokers: none runs there.",
-            "`systemctl status rabbitmq-server` there says why it is down; if that shows a running unit, its "
-            "application was stopped, and `rabbitmqctl start_app` starts it. Or correct the host.",
+            f"Nothing listens on {endpoint}, nor on any other port of brokers: {_NO_BROKER[kind or 'rabbitmq']}.",
+            f"{_why_down(kind)} Or correct the host.",
         )
     if any(port.speaks is wanted.speaks for port in there):
         return Unreachable(
             came_back,
             f"Nothing listens on {endpoint}; {_usual(wanted, there)}.",
-            f"Correct the port, or {wanted.enable}.",
+            f"Correct the port, or {wanted.enabling(kind)}.",
         )
+    enable = wanted.enabling(kind)
     return Unreachable(
         came_back,
         f"Nothing listens on {endpoint}, {wanted.words} is not enabled.{_found(there)}",
-        f"{wanted.enable[0].upper()}{wanted.enable[1:]}.",
+        f"{enable[0].upper()}{enable[1:]}.",
     )
+
+
+def _why_down(kind: str | None) -> str:
+    return _WHY_DOWN[kind] if kind else " ".join(f"{_BRAND[one]}: {how}" for one, how in _WHY_DOWN.items())
 
 
 def _no_answer(endpoint: Endpoint, found: Port, there: list[Port]) -> Unreachable:
@@ -193,14 +231,20 @@ def _usual(wanted: Wanted, there: list[Port]) -> str:
     return f"{wanted.words} is usually on {wanted.usual_port}"
 
 
-def _correct_port(wanted: Wanted, found: Port, there: list[Port]) -> str:
+def _elsewhere(wanted: Wanted, endpoint: Endpoint, there: list[Port]) -> str:
+    """Where the protocol is, or usually is; nothing of a port that is the usual one."""
+    known = endpoint.port == wanted.usual_port and all(port.speaks is not wanted.speaks for port in there)
+    return "" if known else f"; {_usual(wanted, there)}"
+
+
+def _correct_port(wanted: Wanted, found: Port, there: list[Port], kind: str | None) -> str:
     if found.speaks is Speaks.TLS:
         return "Correct the port, or say that it speaks TLS (`tls: true` in the endpoints file; over STOMP alone)."
     if found.speaks is Speaks.AMQP_1_0:
         return "This broker speaks AMQP 1.0 only (ActiveMQ does), pika cannot talk to it: use STOMP."
     if any(port.speaks is wanted.speaks for port in there):
         return "Correct the port."
-    return f"Correct the port; if no port is the right one, {wanted.enable}."
+    return f"Correct the port; if no port is the right one, {wanted.enabling(kind)}."
 
 
 def is_loopback(host: str) -> bool:

@@ -7,9 +7,13 @@ sentences do not say what to do.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
+import re
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
@@ -21,7 +25,10 @@ SCHEMA = 1
 KINDS = ("rabbitmq", "activemq")
 PROTOCOLS = ("amqp", "stomp", "management")
 _FILES = ("ca_file", "cert_file", "key_file")  # of an endpoint with TLS
-_OPTIONAL = ("denied_vhost", "denied_destination", "dead_letter_prefix", "frame_limit", "pair")
+_OPTIONAL = (
+    *("denied_vhost", "denied_destination", "dead_letter_prefix", "frame_limit", "pair"),
+    *("inventory", "written"),
+)
 PASSWORD_VARIABLE = "BROKERKIT_PASSWORD"  # noqa: S105 - the name of a variable
 _AGAIN = "run the converge (`ansible-playbook site.yml`) again, it writes a new one"
 _SCHEMES = {
@@ -40,12 +47,22 @@ def load(path: Path) -> list[Broker]:
     remedy = "run `ansible-playbook site.yml`, which writes it, or give --amqp, --stomp or --management"
     text = read_secret(path, "endpoints file", remedy)
     try:
-        document = json.loads(text)
-    except ValueError as error:
+        document = json.loads(text, object_pairs_hook=_Object)
+    except (ValueError, RecursionError) as error:
+        reason = "its parts are nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise Refusal(
-            ExitCode.DATA, f"The endpoints file {path} is not complete JSON ({error}): {_AGAIN}."
+            ExitCode.DATA, f"The endpoints file {path} is not complete JSON ({reason}): {_AGAIN}."
         ) from None
     return _Reader(path).brokers(document)
+
+
+class _Object(dict[str, Any]):
+    """A JSON object that knows which of its keys was written twice; json itself takes the last one."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        keys = [key for key, _ in pairs]
+        self.twice = next((key for key in keys if keys.count(key) > 1), None)
 
 
 class _Reader:
@@ -53,33 +70,55 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._of = ""  # the broker whose entry is being read, in words
 
     def refuse(self, where: str, problem: str) -> NoReturn:
-        raise Refusal(ExitCode.DATA, f"The endpoints file {self._path}: {where} {problem}; {_AGAIN}.")
+        raise Refusal(
+            ExitCode.DATA, f"The endpoints file {self._path}: {self._of}{where} {problem}; {_AGAIN}."
+        )
 
     def brokers(self, document: Any) -> list[Broker]:
         if not isinstance(document, dict):
             self.refuse("the document", "is not an object")
         schema = document.get("schema")
-        if schema != SCHEMA or isinstance(schema, bool):
+        if schema != SCHEMA or not isinstance(schema, int) or isinstance(schema, bool):
             self.refuse("schema", f"is {json.dumps(schema)}, this prober reads {SCHEMA}")
         self.only_keys(document, "the document", ("schema", "brokers"))
         entries = document.get("brokers")
         if not isinstance(entries, list) or not entries:
             self.refuse("brokers", "is not a list with at least one broker")
         brokers = [self.broker(entry, f"brokers[{index}]") for index, entry in enumerate(entries)]
-        names = [broker.name for broker in brokers]
-        for name in names:
-            if names.count(name) > 1:
-                self.refuse("brokers", f"names {json.dumps(name)} twice")
-        return brokers
+        self._of = ""
+        return self.named(brokers)
+
+    def named(self, brokers: list[Broker]) -> list[Broker]:
+        """Return the brokers, each with a name of its own: where two inventories use one, theirs is put behind it."""
+        names = Counter(broker.name for broker in brokers)
+        for (name, inventory), times in Counter((one.name, one.inventory) for one in brokers).items():
+            if times > 1:
+                self.refuse(
+                    "brokers", f"names {json.dumps(name)}{f' of {inventory}' if inventory else ''} twice"
+                )
+        for suffix in (_last_part, _whole_path):
+            named = [
+                replace(one, name=f"{one.name}.{suffix(one.inventory)}")
+                if names[one.name] > 1 and one.inventory
+                else one
+                for one in brokers
+            ]
+            if len({one.name for one in named}) == len(named):
+                return named
+        self.refuse("brokers", "names two alike that no inventory tells apart")
 
     def broker(self, entry: Any, where: str) -> Broker:
         if not isinstance(entry, dict):
             self.refuse(where, "is not an object")
+        self._of = (
+            f"broker {json.dumps(name)}: " if isinstance(name := entry.get("name"), str) and name else ""
+        )
         known = ("name", "kind", "version", "host", "vhost", "user", "password", "listeners")
         self.only_keys(entry, where, (*known, *_OPTIONAL, *PROTOCOLS))
-        host = self.text(entry, where, "host")
+        host = self.host(entry, where)
         kind = self.text(entry, where, "kind")
         if kind not in KINDS:
             self.refuse(f"{where}.kind", f"is {json.dumps(kind)}, known are {', '.join(KINDS)}")
@@ -91,7 +130,7 @@ class _Reader:
         if not endpoints:
             self.refuse(where, f"has none of {', '.join(PROTOCOLS)}: nothing could be probed")
         return Broker(
-            name=self.text(entry, where, "name"),
+            name=self.line(entry, where, "name"),
             kind=kind,
             host=host,
             user=self.text(entry, where, "user"),
@@ -105,21 +144,42 @@ class _Reader:
             version=self.text_or_none(entry, where, "version"),
             endpoints=endpoints,
             listeners=self.listeners(entry.get("listeners"), f"{where}.listeners"),
+            inventory=self.text_or_none(entry, where, "inventory"),
+            written=self.text_or_none(entry, where, "written"),
         )
 
     def only_keys(self, entry: dict[str, Any], where: str, known: tuple[str, ...]) -> None:
         unknown = sorted(set(entry) - set(known))
         if unknown:
             self.refuse(where, f"has the unknown key {json.dumps(unknown[0])}")
+        if isinstance(entry, _Object) and entry.twice is not None:
+            self.refuse(where, f"has the key {json.dumps(entry.twice)} twice")
 
     def text(self, entry: dict[str, Any], where: str, key: str) -> str:
         value = entry.get(key)
         if not isinstance(value, str) or not value:
-            self.refuse(f"{where}.{key}", "is missing or empty" if not value else "is not a text")
+            self.refuse(
+                f"{where}.{key}", "is not a text" if value or value is False else "is missing or empty"
+            )
+        if problem := text_problem(value):
+            self.refuse(f"{where}.{key}", problem)
+        return value
+
+    def line(self, entry: dict[str, Any], where: str, key: str) -> str:
+        value = self.text(entry, where, key)
+        if not value.isprintable():
+            self.refuse(f"{where}.{key}", "holds a line break or another character that cannot be printed")
         return value
 
     def text_or_none(self, entry: dict[str, Any], where: str, key: str) -> str | None:
-        return None if entry.get(key) is None else self.text(entry, where, key)
+        """Return a text on one line, None where there is none."""
+        return None if entry.get(key) is None else self.line(entry, where, key)
+
+    def host(self, entry: dict[str, Any], where: str) -> str:
+        value = self.text(entry, where, "host")
+        if problem := host_problem(value):
+            self.refuse(f"{where}.host", f"is {json.dumps(value)}, {problem}")
+        return value
 
     def number_or_none(self, entry: dict[str, Any], where: str, key: str) -> int | None:
         value = entry.get(key)
@@ -144,7 +204,7 @@ class _Reader:
     def tls(self, value: dict[str, Any], where: str) -> Tls:
         files = {key: self.text_or_none(value, where, key) for key in _FILES}
         for key, path in files.items():
-            if path is not None and not os.access(path, os.R_OK):
+            if path is not None and not (os.path.isfile(path) and os.access(path, os.R_OK)):
                 self.refuse(f"{where}.{key}", f"names {path}, which is not there or cannot be read")
         if (files["cert_file"] is None) != (files["key_file"] is None):
             self.refuse(where, "has one of cert_file and key_file; a certificate needs its key")
@@ -167,8 +227,58 @@ class _Reader:
         if not isinstance(entry, dict):
             self.refuse(where, "is not an object")
         self.only_keys(entry, where, ("protocol", "port", "address"))
-        protocol = self.text(entry, where, "protocol")
-        return Listener(protocol, self.port(entry, where), self.text_or_none(entry, where, "address"))
+        protocol = self.line(entry, where, "protocol")
+        address = self.text_or_none(entry, where, "address")
+        if address is not None and not _is_address(address):
+            self.refuse(f"{where}.address", f"is {json.dumps(address)}, which is not an IP address")
+        return Listener(protocol, self.port(entry, where), address)
+
+
+def _last_part(inventory: str | None) -> str:
+    return Path(inventory or "").name
+
+
+def _whole_path(inventory: str | None) -> str:
+    return (inventory or "").strip("/").replace("/", ".")
+
+
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\Z")
+
+
+def text_problem(text: str) -> str:
+    """Return why no protocol can carry `text`, empty when each can."""
+    if "\0" in text:
+        return "holds a NUL character, which ends a text in every protocol"
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        return "holds half a character (a lone surrogate)"
+    return ""
+
+
+def host_problem(host: str) -> str:
+    """Return why `host` can be neither a host's name nor its address, empty when it can be one."""
+    if host != host.strip():
+        return "which begins or ends with a blank"
+    if _is_address(host):
+        return ""
+    try:
+        labels = (
+            (host if host.isascii() else host.encode("idna").decode("ascii")).removesuffix(".").split(".")
+        )
+    except UnicodeError:
+        labels = [""]
+    if len(host) > 253 or not all(map(_LABEL.match, labels)):
+        return "which is neither a host's name nor an IP address"
+    if all(map(str.isdigit, labels)):
+        return "which looks like an IPv4 address and is none"
+    return ""
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def direct(
@@ -221,8 +331,10 @@ def read_password(env: Mapping[str, str], password_file: Path | None) -> str:
     else:
         password = env.get(PASSWORD_VARIABLE, "")
         source = f"The environment variable {PASSWORD_VARIABLE}"
-    if not password or "\n" in password or "\0" in password:
-        state = "is empty or not set" if not password else "holds more than one line"
+    if not password or "\n" in password or text_problem(password):
+        state = (
+            "is empty or not set" if not password else text_problem(password) or "holds more than one line"
+        )
         raise Refusal(
             ExitCode.USAGE,
             f"{source} {state}: give the password with --password-file FILE (mode 0600) or in "
@@ -243,7 +355,8 @@ def parse_url(protocol: str, url: str) -> tuple[Endpoint, str, str]:
     try:
         parts = urlsplit(url)
         port = default_port if parts.port is None else parts.port
-    except ValueError as error:
+        user, path = unquote(parts.username or "", errors="strict"), _path(parts.path)
+    except ValueError as error:  # UnicodeDecodeError too: a percent-encoding of what is not UTF-8
         raise Refusal(ExitCode.USAGE, f"{option}: {error}; give it as {example}.") from None
     if parts.password is not None:
         raise Refusal(
@@ -259,10 +372,18 @@ def parse_url(protocol: str, url: str) -> tuple[Endpoint, str, str]:
             else "it is of another scheme"
         )
         raise Refusal(ExitCode.USAGE, f"{option}: {reason}; give it as {example}.")
-    path = unquote(parts.path.removeprefix("/"))
     surplus = parts.query or parts.fragment or (path if protocol == "management" else "")
     if not parts.hostname or port == 0 or surplus or "/" in parts.path.removeprefix("/"):
         raise Refusal(
             ExitCode.USAGE, f"{option}: the URL is not of the form {example} (a slash in a vhost is %2F)."
         )
-    return Endpoint(parts.hostname, port), unquote(parts.username or ""), path
+    if problem := host_problem(parts.hostname):
+        raise Refusal(ExitCode.USAGE, f"{option}: the host is {parts.hostname!r}, {problem}.")
+    for what, value in (("user", user), ("vhost", path)):
+        if problem := text_problem(value):
+            raise Refusal(ExitCode.USAGE, f"{option}: the {what} {problem}.")
+    return Endpoint(parts.hostname, port), user, path
+
+
+def _path(path: str) -> str:
+    return unquote(path.removeprefix("/"), errors="strict")

@@ -20,6 +20,10 @@ HANDSHAKE_SECONDS = 6.0
 ARRIVAL_SECONDS = 2.0
 
 
+# Instead of what a broker said of itself, where it could not be asked.
+UNKNOWN = "?"
+
+
 class ExitCode(IntEnum):
     """What smoke.py returns: 0 and 1, else the names of sysexits.h that say who has to act."""
 
@@ -114,6 +118,14 @@ class Broker:
     version: str | None = None
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     listeners: tuple[Listener, ...] | None = None
+    inventory: str | None = None  # the source of the inventory that it comes from
+    written: str | None = None  # when its entry was last changed
+    asked: str = ""  # given by a URL: what the broker said that it is; "?" when it could not be asked
+
+    @property
+    def known_kind(self) -> str | None:
+        """Its kind, None where that is a guess: given by a URL, and could not be asked."""
+        return None if self.asked == UNKNOWN else self.kind
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,12 @@ def stands_by(broker: Broker, settings: Settings) -> str:
     return f"It is the slave of {' and '.join(pair.serving)}: it listens on nothing while that one serves."
 
 
+class NobodyServes(Failed):
+    """No broker of a pair listens: none of them could be reached."""
+
+    unreachable = True
+
+
 def _listens(broker: Broker) -> bool:
     for endpoint in broker.endpoints.values():
         try:
@@ -58,7 +64,7 @@ def pair(context: Context) -> str:
             "Stop one of them, and put the store on a file system with locks that hold between hosts, such as NFS 4.",
         )
     if not found.serving:
-        raise Failed(
+        raise NobodyServes(
             f"None of {', '.join(found.waiting)} listens.",
             "Nobody serves: the lock of the store is held by something else, or no broker runs.",
             "Read the log of both (`journalctl -u 'activemq-*'`); it says who holds the lock.",

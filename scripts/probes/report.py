@@ -212,6 +212,8 @@ def _escape(value: str) -> str:
 def to_nagios(run: Run) -> tuple[str, int]:
     """Return one line with performance data, and the state: 0 OK, 2 CRITICAL, 3 UNKNOWN (1 is not used).
 
+    The worst comes first: of a long line a pager shows the beginning.
+
     A failed probe or a broker that cannot be reached is CRITICAL; a probe that could not run, or a run that
     proved nothing, is UNKNOWN.
     """
@@ -221,8 +223,16 @@ def to_nagios(run: Run) -> tuple[str, int]:
         word, state = "UNKNOWN", 3
     else:
         word, state = "OK", 0
-    worst = [result for result in run.results if result.status in (Status.FAIL, Status.ERROR)]
-    first = f": {worst[0].broker} {worst[0].probe.name}: {worst[0].detail}" if worst else ""
+    down = {broker.name for broker in run.unavailable()}
+    worst = sorted(
+        (result for result in run.results if result.status in (Status.FAIL, Status.ERROR)),
+        key=lambda result: (
+            result.broker not in down,  # a broker that is away, before a broker that does something wrong
+            result.status is not Status.FAIL,
+            ".connect" not in result.probe.name,
+        ),
+    )
+    first = f"{worst[0].broker} {worst[0].probe.name}: {worst[0].detail.removesuffix('.')}; " if worst else ""
     performance = " ".join(f"{status}={run.count(status)};;;0" for status in Status)
-    text = f"BROKERKIT {word} - {run.summary()}{first}".replace("|", "/")
+    text = f"BROKERKIT {word} - {first}{run.summary()}".replace("|", "/")
     return f"{text} | {performance} time={run.seconds:.3f}s;;;0\n", state

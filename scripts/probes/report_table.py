@@ -65,7 +65,8 @@ def _print_broker(console: Console, broker: Broker, results: list[Result]) -> No
 
 
 def _about(broker: Broker) -> str:
-    return " ".join(part for part in (broker.kind, broker.version, f"at {broker.host}") if part)
+    kind = broker.kind if broker.known_kind else f"taken for {broker.kind}, it could not be asked,"
+    return " ".join(part for part in (kind, broker.version, f"at {broker.host}") if part)
 
 
 def _print_indented(console: Console, label: str, text: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import queue
+import re
 import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
 
-from probes import pairs
+from probes import identity, pairs
 from probes.model import (
     Broker,
     Context,
@@ -50,6 +51,7 @@ def run(
     waiting: queue.SimpleQueue[tuple[Broker, Probe]] = queue.SimpleQueue()
     for job in jobs:
         waiting.put(job)
+    book = identity.Book()
 
     def work() -> None:
         while True:
@@ -57,7 +59,7 @@ def run(
                 broker, probe = waiting.get_nowait()
             except queue.Empty:
                 return
-            finished.put(run_one(broker, probe, settings, debug))
+            finished.put(run_one(broker, probe, settings, debug, book))
 
     threads = min(MAX_THREADS, len(jobs))
     for _ in range(threads):
@@ -76,12 +78,19 @@ def run(
 
 
 def run_one(
-    broker: Broker, probe: Probe, settings: Settings, debug: Callable[[str], None] | None = None
+    broker: Broker,
+    probe: Probe,
+    settings: Settings,
+    debug: Callable[[str], None] | None = None,
+    book: identity.Book | None = None,
 ) -> Result:
-    """Run one probe on one broker and return its result; nothing that it raises gets past here."""
+    """Run one probe on one broker and return its result; nothing that it raises gets past here.
+
+    `book` says which brokers answered so far; without it nobody is asked.
+    """
     deadline = Deadline(settings.timeout)
     # Brokers of a cluster or a network share their queues: each is probed with queues of its own.
-    prefix = f"brokerkit.smoke.{settings.run}.{broker.name}.{probe.name}"
+    prefix = f"brokerkit.smoke.{settings.run}.{_safe(broker.name)}.{probe.name}"
     context = Context(broker, deadline, prefix, settings)
 
     def result(status: Status, detail: str, finding: Finding | None = None, **marks: bool) -> Result:
@@ -91,6 +100,8 @@ def run_one(
     if reason:
         return result(Status.SKIP, reason)
     try:
+        if book is not None:
+            identity.check(context, probe, book)
         return result(Status.PASS, probe.run(context))
     except NotApplicable as stop:
         return result(Status.SKIP, str(stop))
@@ -111,6 +122,11 @@ def run_one(
         return result(Status.ERROR, finding.came_back, finding, defect=True)
 
 
+def _safe(name: str) -> str:
+    """Return a name as destinations of every broker can hold it: `/`, `*`, `>`, `,` and `?` mean something there."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name)[:80]
+
+
 def _not_applicable(broker: Broker, probe: Probe, settings: Settings) -> str:
     absent = [need for need in probe.needs if need not in broker.endpoints]
     if absent:
@@ -118,18 +134,29 @@ def _not_applicable(broker: Broker, probe: Probe, settings: Settings) -> str:
     return "" if probe.of_slaves else pairs.stands_by(broker, settings)
 
 
-# What makes a broker accept a connection and then say nothing more.
-_BLOCKS = {
-    "rabbitmq": "management.alarms (over STOMP an alarm blocks without a word)",
-    "activemq": "whether a limit is reached (`journalctl -u 'activemq-*'`: 'Usage Manager')",
-}
-
-
 def _too_slow(broker: Broker, settings: Settings, step: str) -> Finding:
+    came_back = plain(f"Not finished within {settings.timeout:g} s: {step}.")
+    if broker.kind == "activemq" and step.startswith("waiting for the receipt of a message"):
+        return Finding(
+            came_back,
+            f"{broker.name} does not take this message: at a limit of its store, memory or temporary store it lets "
+            "whoever sends wait, without a word.",
+            "`journalctl -u 'activemq-*' | grep -E 'is Full|Limit.*reached'` names the limit: have consumers empty the "
+            "queues, or raise it (activemq_store_limit, activemq_memory_percent, activemq_temporary_limit).",
+        )
+    meaning = f"{broker.name} accepted the connection and did not do its part in time."
+    if broker.kind == "activemq":
+        return Finding(
+            came_back,
+            meaning,
+            "See the broker's load and log (`journalctl -u 'activemq-*'`; a limit that is reached says 'is Full' "
+            "there); if it is only slow, allow more with --timeout.",
+        )
     return Finding(
-        plain(f"Not finished within {settings.timeout:g} s: {step}."),
-        f"{broker.name} accepted the connection and did not do its part in time.",
-        f"See {_BLOCKS[broker.kind]} and the broker's load and log; if it is only slow, allow more with --timeout.",
+        came_back,
+        meaning,
+        "See management.alarms (over STOMP an alarm blocks without a word) and the broker's load and log; if it is "
+        "only slow, allow more with --timeout.",
     )
 
 

@@ -62,3 +62,10 @@ def silent(peer: socket.socket) -> None:
 
 def closes(_peer: socket.socket) -> None:
     return
+
+
+def free_port() -> int:
+    """Return a port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -269,3 +270,187 @@ def test_urls_that_do_not_fit_together_are_refused(urls: dict[str, str], words: 
     with pytest.raises(Refusal) as caught:
         endpoints.direct(urls, {}, None, None)
     assert words in str(caught.value) and caught.value.code is ExitCode.USAGE
+
+
+# What somebody, or a program, may leave where something else belongs.
+ODD = [
+    *(
+        None,
+        True,
+        False,
+        0,
+        -1,
+        1.5,
+        10**30,
+        float("nan"),
+        "",
+        " ",
+        " 10.61.13.11",
+        "10.61.13.11 ",
+        "a\nb",
+        "a\0b",
+    ),
+    *(
+        "\ud800",
+        "5672",
+        "10.61.13.999",
+        "-h",
+        "a..b",
+        "x" * 300,
+        "rabbitmq",
+        "::",
+        "[::1]",
+        "tcp://h",
+        "h:5672",
+    ),
+    *([], {}, [1], [[]], {"port": 5672}, {"a": {"b": {}}}, "\u202e", "caf\u00e9.example"),
+]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place inside a document."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path] * bool(path) + [place for key, item in inside for place in places(item, (*path, key))]
+
+
+def mutations() -> list[tuple[str, str]]:
+    found = []
+    for place in places(document()):
+        *above, last = place
+        for odd in ODD:
+            changed = document()
+            target: Any = changed
+            for key in above:
+                target = target[key]
+            target[last] = odd
+            found.append((f"{place} = {odd!r}", json.dumps(changed)))
+            if isinstance(target, dict):
+                target[f"{last} "] = target.pop(last)
+                found.append((f"{place}, a blank behind its name", json.dumps(changed)))
+                del target[f"{last} "]
+                found.append((f"{place}, not there", json.dumps(changed)))
+    whole = json.dumps(document())
+    for key in ("schema", "brokers", "name", "host", "port", "tls", "protocol", "listeners"):
+        found.append((f"{key} twice", whole.replace(f'"{key}":', f'"{key}": 7, "{key}":', 1)))
+    for kind in ("activemq", "RabbitMQ", "rabbitmq ", "artemis", ["rabbitmq"]):
+        changed = document()
+        changed["brokers"][0]["kind"] = kind
+        found.append((f"kind {kind}", json.dumps(changed)))
+    found += [("nested", "[" * 100_000), ("a long number", whole.replace("5672", "5" * 5000))]
+    found += [("a mark", "\ufeff" + whole), ("two documents", whole * 2), ("a comment", whole + " # x")]
+    return found
+
+
+def test_a_malformed_file_is_named_whatever_is_wrong_with_it(tmp_path: Path) -> None:
+    """Path, broker and field in one sentence and exit code 65: nothing gets past the door and breaks a probe."""
+    path = tmp_path / "e.json"
+    refused = 0
+    tried = mutations()
+    for what, text in tried:
+        write(path, text)
+        try:
+            (broker,) = endpoints.load(path)
+        except Refusal as error:
+            sentence, refused = str(error), refused + 1
+            assert error.code is ExitCode.DATA and str(path) in sentence and sentence.isprintable(), what
+            if "brokers[0]." in sentence and '"name": "rabbit1"' in text:
+                assert 'broker "rabbit1": ' in sentence, (what, sentence)
+            continue
+        for value in (broker.name, broker.host, broker.user, broker.password, broker.vhost):
+            value.encode("utf-8")
+        for listener in broker.listeners or ():
+            ipaddress.ip_address(listener.address or "::")
+        broker.host.encode("idna")
+    assert len(tried) > 800 and refused > 600, (len(tried), refused)
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        (" 10.61.13.11", "begins or ends with a blank"),
+        ("10.61.13.11\n", "begins or ends with a blank"),
+        ("10.61.13.999", "looks like an IPv4 address and is none"),
+        ("rabbit 1", "neither a host's name nor an IP address"),
+        ("amqp://rabbit1", "neither a host's name nor an IP address"),
+        ("rabbit1:5672", "neither a host's name nor an IP address"),
+        ("a..b", "neither a host's name nor an IP address"),
+    ],
+)
+def test_a_host_that_cannot_be_one_is_refused(tmp_path: Path, host: str, words: str) -> None:
+    changed = document()
+    of(host=host)(changed)
+    sentence = str(refusal(write(tmp_path / "e.json", json.dumps(changed))))
+    assert words in sentence and "brokers[0].host" in sentence and 'broker "rabbit1"' in sentence
+
+
+@pytest.mark.parametrize(
+    "host", ["rabbit1", "rabbit_1.example.org.", "::1", "fe80::1%eth0", "m\u00fcnchen.example", "1and1.de"]
+)
+def test_a_host_that_can_be_one_is_not(host: str) -> None:
+    assert endpoints.host_problem(host) == ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "amqp://smoke@h/%ff",
+            "amqp://%ff@h",
+            "amqp://smoke@h/%00",
+            "amqp://sm%00oke@h",
+            "amqp://smoke@[::1",
+        ),
+        *(
+            "amqp://smoke@[::g]",
+            "amqp://smoke@%20h",
+            "amqp://smoke@ h",
+            "amqp://smoke@h:-1",
+            "amqp://smoke@h:5672x",
+        ),
+        *(
+            "amqp://smoke@",
+            "amqp://",
+            "amqp:",
+            "amqp:smoke@h",
+            "amqp://smoke@h:\u0665672",
+            "amqp://smoke@a..b",
+        ),
+        *(
+            "amqp://smoke@10.0.0.999",
+            "amqp://smoke@h\u2100.example",
+            "amqp://smoke@h?x=1",
+            "amqp://smoke@h#x",
+        ),
+        *("amqp://smoke@h/a/b", "amqp://smoke@h/\ud800", "\x00", "", "amqp://smoke@" + "x" * 300),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_one_sentence(url: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        endpoints.parse_url("amqp", url)
+    assert caught.value.code is ExitCode.USAGE and str(caught.value).startswith("--amqp: ")
+
+
+def test_the_password_of_an_environment_that_is_not_utf_8_is_refused() -> None:
+    with pytest.raises(Refusal, match="half a character"):
+        endpoints.read_password({"BROKERKIT_PASSWORD": "p\udcff"}, None)
+
+
+def test_brokers_of_one_name_in_two_inventories_are_told_apart(tmp_path: Path) -> None:
+    top = document()
+    first = top["brokers"][0]
+    top["brokers"] = [
+        {**first, "inventory": "inventory/prod"},
+        {**first, "inventory": "inventory/lab"},
+        {**first, "name": "other", "inventory": "inventory/lab"},
+    ]
+    path = write(tmp_path / "e.json", json.dumps(top))
+    assert [one.name for one in endpoints.load(path)] == ["rabbit1.prod", "rabbit1.lab", "other"]
+    top["brokers"][1]["inventory"] = "else/prod"
+    write(path, json.dumps(top))
+    assert [one.name for one in endpoints.load(path)] == [
+        "rabbit1.inventory.prod",
+        "rabbit1.else.prod",
+        "other",
+    ]
+    top["brokers"][1]["inventory"] = "inventory/prod"
+    assert 'names "rabbit1" of inventory/prod twice' in str(refusal(write(path, json.dumps(top))))

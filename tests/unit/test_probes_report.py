@@ -163,10 +163,27 @@ def test_nagios_is_one_line_with_performance_data() -> None:
     assert state == 2
     assert line.endswith("\n") and line.count("\n") == 1
     text, _, performance = line.partition(" | ")
-    assert text.startswith("BROKERKIT CRITICAL - 1 of 4 probes passed") and "stomp.queue" in text
+    assert (
+        text.startswith('BROKERKIT CRITICAL - odd"\\name amqp.connect: ') and "1 of 4 probes passed" in text
+    )
     assert "|" not in text and "|" not in performance, "the one bar separates text from data"
     for part in performance.split():
         assert re.fullmatch(r"[a-z]+=[0-9.]+s?;;;0", part)
+
+
+def test_nagios_names_the_host_that_is_away_before_anything_else() -> None:
+    """Of three brokers, one with a listener too many stood in the line, and not the dead host."""
+    three = Broker("dead", "activemq", "10.0.0.3", "u", "geheim")
+    one = run(
+        FAILED,
+        PASSED,
+        result("stomp.queue", Status.ERROR, three, FINDING, unreachable=True),
+        result("stomp.connect.v1_0", Status.FAIL, three, FINDING, unreachable=True),
+        brokers=(ONE, TWO, three),
+    )
+    line, state = report.to_nagios(one)
+    assert state == 2 and line.startswith("BROKERKIT CRITICAL - dead stomp.connect.v1_0: ")
+    assert report.to_nagios(run(PASSED))[0].startswith("BROKERKIT OK - 1 of 1 probes passed")
 
 
 def table(one: Run, env: dict[str, str] | None = None) -> str:

@@ -1,0 +1,201 @@
+"""Which broker it is: asked of the broker itself before anybody logs in, and never guessed from a port."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from probes.classify import AMQP_0_9_1_HEADER, STOMP_QUESTION, Speaks, signature
+from probes.model import UNKNOWN, Broker, Context, Endpoint, ExitCode, Failed, Probe, Refusal
+
+BRANDS = {"rabbitmq": "RabbitMQ", "activemq": "ActiveMQ"}
+# A broker that takes longer is not asked twice: its probes say what is wrong with it.
+_ASK_SECONDS = 1.5
+_ENOUGH_BYTES = 2048
+# The method Connection.Start names product and version in a table: key, "S", length, text. Source: AMQP 0-9-1, 4.2.5.
+_PRODUCT = re.compile(rb"\x07productS\x00\x00\x00(.)", re.DOTALL)
+_VERSION = re.compile(rb"\x07versionS\x00\x00\x00(.)", re.DOTALL)
+# The header `server` of CONNECTED frames and of some brokers' ERROR frames. Source: STOMP 1.2, "CONNECTED".
+_SERVER = re.compile(rb"^server:([^/\s]+)(?:/(\S+))?", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a broker says that it is; `kind` is empty for one that this prober does not know."""
+
+    kind: str
+    product: str
+    version: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.product} {self.version}" if self.version else self.product
+
+
+def ask(protocol: str, endpoint: Endpoint, seconds: float) -> Said | None:
+    """Return what answers on `endpoint`, None when it does not answer or does not say."""
+    if protocol not in ("amqp", "stomp"):
+        return None  # the management API is RabbitMQ's own, and its probes see when something else answers
+    question = AMQP_0_9_1_HEADER if protocol == "amqp" else STOMP_QUESTION
+    with contextlib.suppress(OSError, UnicodeError), _wire(endpoint, seconds) as peer:
+        return read(_answer(peer, question, seconds))
+    return None
+
+
+def _wire(endpoint: Endpoint, seconds: float) -> socket.socket:
+    if endpoint.tls is None:
+        return socket.create_connection((endpoint.host, endpoint.port), seconds)
+    from probes import tls  # loading it takes longer than listing the probes may
+
+    return tls.connect(endpoint, seconds)
+
+
+def _answer(peer: socket.socket, question: bytes, seconds: float) -> bytes:
+    """Return the first frame that comes back, or what came of it in time."""
+    peer.sendall(question)
+    data, ends = b"", time.monotonic() + seconds
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        while len(data) < _ENOUGH_BYTES and not _whole(data):
+            peer.settimeout(max(0.01, ends - time.monotonic()))
+            if not (piece := peer.recv(4096)):
+                break
+            data += piece
+    return data
+
+
+def _whole(data: bytes) -> bool:
+    """Whether nothing more is worth waiting for: a whole frame of either protocol, or something else than a frame."""
+    match signature(data) if data else Speaks.SILENT:
+        case Speaks.SILENT:
+            return False
+        case Speaks.AMQP_0_9_1:
+            return data.endswith(b"\xce") or data.startswith(b"AMQP")
+        case Speaks.STOMP:
+            return b"\0" in data
+        case Speaks.UNKNOWN:
+            return len(data) > 16  # a few bytes may be the beginning of anything
+    return True
+
+
+def read(data: bytes) -> Said | None:
+    """Return who answers so: to the AMQP 0-9-1 header, or to a STOMP version that no broker has."""
+    match signature(data) if data else Speaks.SILENT:
+        case Speaks.OPENWIRE:
+            return Said("activemq", BRANDS["activemq"])
+        case Speaks.AMQP_0_9_1 if product := _text(_PRODUCT, data):
+            return _known(product, _text(_VERSION, data))
+        case Speaks.STOMP:
+            if server := _SERVER.search(data):
+                return _known(
+                    server[1].decode("utf-8", "replace"), (server[2] or b"").decode("utf-8", "replace")
+                )
+            # Without that header. Sources: StompCodec and ProtocolConverter of activemq-stomp; rabbit_stomp_processor.
+            if b"org.apache.activemq." in data or b"Invalid Protocol version[" in data:
+                return Said("activemq", BRANDS["activemq"])
+            if b"Supported versions are " in data:
+                return Said("rabbitmq", BRANDS["rabbitmq"])
+    return None
+
+
+def _known(product: str, version: str | None) -> Said:
+    kind = next((kind for kind, brand in BRANDS.items() if brand == product), "")
+    return Said(kind, product, version or None)
+
+
+def _text(pattern: re.Pattern[bytes], data: bytes) -> str | None:
+    found = pattern.search(data)
+    if found is None:
+        return None
+    return data[found.end() : found.end() + found[1][0]].decode("utf-8", "replace")
+
+
+class Book:
+    """What brokers said in a run: each port is asked once, however many probes want to know."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: dict[tuple[str, Endpoint], _Once] = {}
+
+    def said(self, protocol: str, endpoint: Endpoint, seconds: float) -> Said | None:
+        """Return what answers on `endpoint`, None when that is not known."""
+        with self._lock:
+            entry = self._entries.setdefault((protocol, endpoint), _Once())
+        with entry.lock:
+            if not entry.asked:
+                entry.said = ask(protocol, endpoint, seconds)
+                entry.asked = True
+            return entry.said
+
+
+class _Once:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.asked = False
+        self.said: Said | None = None
+
+
+def check(context: Context, probe: Probe, book: Book) -> None:
+    """Raise Failed when an endpoint that `probe` needs says that it is another broker than was declared.
+
+    Before the probe, because probes of another kind of broker declare what does not remove itself there.
+    """
+    broker = context.broker
+    for protocol in probe.needs:
+        endpoint = broker.endpoints[protocol]
+        said = book.said(protocol, endpoint, context.deadline.left(_ASK_SECONDS))
+        if said is not None and said.kind != broker.kind:
+            raise _another(broker, endpoint, said)
+
+
+def _another(broker: Broker, endpoint: Endpoint, said: Said) -> Failed:
+    if not said.kind:
+        remedy = "Correct the host or the port: this prober proves RabbitMQ and ActiveMQ (Classic)."
+    elif broker.asked:
+        remedy = f"Give --kind {said.kind}, or correct the port."
+    else:
+        remedy = (
+            f"Correct the port; or move the host to the group {said.kind} of the inventory and run the converge again, "
+            f"so that the endpoints file says kind {said.kind}."
+        )
+    return Failed(
+        f"{endpoint} says that it is {said}.",
+        f"{broker.name} is to be {BRANDS[broker.kind]}, and another broker answers. Nothing was sent to it.",
+        remedy,
+    )
+
+
+def name(broker: Broker, kind: str | None) -> Broker:
+    """Return a broker that URLs gave as what it says that it is, or as the `kind` that somebody gave.
+
+    Raises Refusal when its URLs lead to different brokers. RabbitMQ is assumed of one that cannot be asked.
+    """
+    if kind is not None:
+        return replace(broker, kind=kind, asked=kind)
+    said = {
+        protocol: ask(protocol, endpoint, _ASK_SECONDS) for protocol, endpoint in broker.endpoints.items()
+    }
+    kinds = {one.kind: one for one in said.values() if one is not None and one.kind}
+    if len(kinds) > 1:
+        words = " and ".join(
+            f"--{protocol} leads to {one}" for protocol, one in said.items() if one is not None
+        )
+        raise Refusal(ExitCode.USAGE, f"{words}: these are two brokers, probe them one after the other.")
+    if not kinds:
+        # The management API is RabbitMQ's.
+        return broker if "management" in broker.endpoints else replace(broker, asked=UNKNOWN)
+    (found,) = kinds.values()
+    _refuse_surplus(broker.endpoints, found)
+    return replace(broker, kind=found.kind, asked=str(found), version=found.version)
+
+
+def _refuse_surplus(given: Mapping[str, Endpoint], found: Said) -> None:
+    surplus = [f"--{protocol}" for protocol in given if protocol != "stomp"]
+    if found.kind == "activemq" and surplus:
+        raise Refusal(
+            ExitCode.USAGE,
+            f"The broker says that it is {found}, which is probed over STOMP alone: leave out {' and '.join(surplus)}.",
+        )
