@@ -20,6 +20,9 @@ BROKER := rabbitmq
 demo: setup ## a bare host becomes a broker that is proven by messages; BROKER=activemq for the other one
 	@scripts/demo "$(BROKER)"
 
+inventory: ## an inventory of your own, with new secrets: NAME=prod; BROKER=activemq for the other broker
+	@scripts/new_inventory.py "$${NAME:-}" "$${BROKER:-rabbitmq}"
+
 check: setup ## lint, types, unit tests and generated pages: under two minutes, no hosts
 	@scripts/check
 
@@ -41,4 +44,4 @@ lock: setup ## resolve requirements.in anew into requirements.txt
 clean: ## take down everything the test bed made on this machine
 	@scripts/testbed clean
 
-.PHONY: help setup demo check test test-kills bench docs lock clean
+.PHONY: help setup demo inventory check test test-kills bench docs lock clean

@@ -1,4 +1,4 @@
-"""Filters for a role's own check of its variables: argument specs, and an apt repository that they name."""
+"""Filters for a role's own check of its variables: argument specs, an apt repository, secrets that all know."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from yaml import CSafeLoader
 # The library ships to targets as ansible.module_utils.brokers; the controller finds it beside this file.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "module_utils"))
 
-from brokers import apt_repository, arguments
+from brokers import apt_repository, arguments, published
 
 
 @functools.cache
@@ -49,5 +49,7 @@ class FilterModule:
             "apt_repository_refusals": apt_repository.refusals,
             "apt_repository_words": apt_repository.words,
             "argument_refusals": argument_refusals,
+            "published_in_inventory": published.inventory_refusals,
+            "published_secret_refusals": published.refusals,
             "typed_arguments": lambda values, options: arguments.typed(options, values),
         }

@@ -11,7 +11,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "module_utils"))
 
 from ansible.errors import AnsibleFilterError
-from brokers import adopt, backup, model, validate
+from brokers import adopt, backup, model, published, validate
 
 
 def rabbitmq_topology_refusals(
@@ -21,9 +21,19 @@ def rabbitmq_topology_refusals(
     closed: bool = False,
     prune: Mapping[str, Any] | None = None,
     protected: Sequence[str] = (),
+    broker: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """Return what is wrong with a declared document: sentences with their remedies, none when all is well."""
-    found = validate.refusals(plain(document), prefix, plain(extra_tags), closed)
+    """Return what is wrong with a declared document: sentences with their remedies, none when all is well.
+
+    `broker` says where it is: `host`, `address`, `url` and whether it is `said` to be a test host, whose secrets may be
+    those that are published.
+    """
+    document = plain(document)
+    found = validate.refusals(document, prefix, plain(extra_tags), closed)
+    if broker:
+        named = {f"{prefix}{kind}": items for kind, items in document.items()}
+        address = published.broker_address(broker["url"], broker["address"])
+        found += published.refusals(named, broker["host"], broker["said"], address, "rabbitmq")
     return found + validate.prune_refusals(model.Prune(plain(prune or {}), tuple(plain(protected))), prefix)
 
 

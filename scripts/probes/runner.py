@@ -130,8 +130,17 @@ def _safe(name: str) -> str:
 def _not_applicable(broker: Broker, probe: Probe, settings: Settings) -> str:
     absent = [need for need in probe.needs if need not in broker.endpoints]
     if absent:
-        return f"No {_NAMES[absent[0]]} endpoint is given for this broker."
+        kept = _kept_on_the_host(broker) if "management" in absent else ""
+        return kept or f"No {_NAMES[absent[0]]} endpoint is given for this broker."
     return "" if probe.of_slaves else pairs.stands_by(broker, settings)
+
+
+def _kept_on_the_host(broker: Broker) -> str:
+    """Return why the management API cannot be asked from here, where it is declared to answer its own host alone."""
+    for one in broker.listeners or ():
+        if one.protocol == "http" and (one.address or "").startswith(("127.", "::1")):
+            return f"It listens on {one.address} of the host alone, as declared: management cannot be seen from here."
+    return ""
 
 
 def _too_slow(broker: Broker, settings: Settings, step: str) -> Finding:

@@ -25,9 +25,13 @@ import stomp
 from hosts import PLAYBOOK, ROOT, Controller, Host, Run
 
 INVENTORY = "tests/activemq/inventory"
-PASSWORDS = {"admin": "test-only-Rz81kq", "smoke": "test-only-Ux73mw", "bridge": "test-only-Lw55nd"}
+PASSWORDS = {
+    "admin": "test-host-only-Rz81kq",
+    "smoke": "test-host-only-Ux73mw",
+    "bridge": "test-host-only-Lw55nd",
+}
 # Characters that XML, properties files, units or shells take for something else.
-ODD_USER, ODD_PASSWORD = "o'dd & <user>", """#p<a>s&s"w'o=d!%$ {x} ü€"""
+ODD_USER, ODD_PASSWORD = "o'dd & <user>", """#test-host-only-<a>s&s"w'o=d!%$ {x} ü€"""
 DEAD = '<deadLetterStrategy><individualDeadLetterStrategy queuePrefix="dead."/></deadLetterStrategy>'
 # The plugin refuses delays of a second and less.
 REDELIVERY = """

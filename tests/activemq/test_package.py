@@ -146,7 +146,7 @@ def test_what_is_persistent_survives_a_restart_and_nothing_else(
 def test_a_new_password_is_applied_without_a_restart(pair: Brokers, debian12: Host) -> None:
     before = unit(debian12, "MainPID")
     users = [dict(user) for user in pair.members[TWELVE]["activemq_users"]]
-    users[0]["password"] = "test-only-another-one"
+    users[0]["password"] = "test-host-only-another-one"
     pair.play(SITE, limit=TWELVE, activemq_users=users, endpoint_password=users[0]["password"]).succeeded()
     with client(debian12.address, "smoke", users[0]["password"]) as (connection, _):
         assert connection.is_connected()

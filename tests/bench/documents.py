@@ -14,7 +14,7 @@ def accounts(count: int) -> Document:
     return {
         "vhosts": [{"name": name} for name in names],
         "users": [
-            {"name": name, "password": f"password of {name}", "tags": ["monitoring"],
+            {"name": name, "password": f"test-host-only-{name}", "tags": ["monitoring"],
              "permissions": [{"vhost": name, **ALL}]}
             for name in names
         ],
@@ -32,7 +32,7 @@ def mixed(count: int) -> Document:
         return homes[number % len(homes)]
 
     people, rules, routes = range(count // 20), range(count // 20), range(count // 10)
-    users = [{"name": f"bench{n}", "password": f"password {n}", "tags": ["monitoring"]} for n in people]
+    users = [{"name": f"bench{n}", "password": f"test-host-only-{n}", "tags": ["monitoring"]} for n in people]
     queues = [
         {"vhost": home(n), "name": f"queue{n}", "type": "classic", "arguments": {"x-max-length": 1000}}
         for n in range(3 * count // 10)

@@ -49,7 +49,7 @@ def typed_endpoints(bench: Bench) -> Path:
         "host": bench.address("byhand"),
         "vhost": "/",
         "user": "smoke",
-        "password": "typed-by-hand",
+        "password": "test-host-only-by-hand",
         "stomp": {"port": 61613, "tls": False},
         "listeners": [
             {"address": "0.0.0.0", "port": port, "protocol": protocol}  # noqa: S104 - told, not bound

@@ -24,7 +24,7 @@ VHOSTS = [{"name": "/"}, {"name": "shop"}]
 
 def user(**fields: Any) -> dict[str, Any]:
     """The variables of a document with one user, right but for `fields`."""
-    return {"rabbitmq_topology_users": [{"name": "shop", "password": "a-password-for-tests", **fields}]}
+    return {"rabbitmq_topology_users": [{"name": "shop", "password": "test-host-only-shop", **fields}]}
 
 
 def permission(**fields: Any) -> dict[str, Any]:
@@ -60,6 +60,14 @@ AT_THE_DOOR: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "cookie that others know": (
         {"rabbitmq_erlang_cookie": "AnyAlphaNumericStringWillDo"},
         ("rabbitmq_erlang_cookie", "placeholder", "openssl rand"),
+    ),
+    "cookie of the example, on a host that is not a test host": (
+        {"testbed_host": False, "rabbitmq_erlang_cookie": "test-host-only-Wd3k9Qf6Lz1s"},
+        ("rabbitmq_erlang_cookie: is published", "testbed_host is not true", "`make inventory NAME=prod`"),
+    ),
+    "the example copied whole, with its secrets": (
+        {"ansible_host": "192.0.2.7", **user(), "endpoint_password": "test-host-only-Bv6y3Pd5"},
+        ("rabbitmq_topology_users[0].password: is published", "endpoint_password: is published", "192.0.2.7"),
     ),
     "node name without a host": (
         {"rabbitmq_node_name": "rabbit"},

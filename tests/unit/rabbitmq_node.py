@@ -6,7 +6,7 @@ from typing import Any
 
 from role_files import defaults
 
-COOKIE = "5f0d2a7c91b84e36a0c4d7f2e8b1963a"
+COOKIE = "9c1e7f3b5d2a486f80b4c6d8e0a2f491"
 
 
 def node(**settings: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from probes.model import (
     DeadlineExceeded,
     Endpoint,
     Failed,
+    Listener,
     NotApplicable,
     NotProven,
     Phase,
@@ -99,6 +100,18 @@ def test_a_traceback_only_goes_to_debug() -> None:
     seen: list[str] = []
     result = runner.run_one(BROKER, probe(raises(ZeroDivisionError("oops"))), SETTINGS, seen.append)
     assert "Traceback" in seen[0] and "Traceback" not in str(result)
+
+
+def test_management_that_is_declared_for_loopback_is_skipped_with_that_reason() -> None:
+    """What a copy of the example does not open is not mistaken for something that nobody gave."""
+    closed = replace(BROKER, listeners=(Listener("amqp", 5672, "::"), Listener("http", 15672, "127.0.0.1")))
+    opened = replace(BROKER, listeners=(Listener("http", 15672, "0.0.0.0"),))  # noqa: S104 - not bound to
+    never = raises(AssertionError("it ran"))
+    result = runner.run_one(closed, probe(never, needs=("management", "amqp")), SETTINGS)
+    assert result.status is Status.SKIP
+    assert result.detail.startswith("It listens on 127.0.0.1 of the host alone, as declared: management")
+    other = runner.run_one(opened, probe(never, needs=("management",)), SETTINGS)
+    assert other.detail == "No management API endpoint is given for this broker."
 
 
 @pytest.mark.parametrize(

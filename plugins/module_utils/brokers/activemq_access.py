@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from .published import is_placeholder
+
 Settings = dict[str, Any]
 
 ADMINS = "admins"  # the group of the administrator, which may do everything
@@ -12,10 +14,6 @@ _USER_KEYS = frozenset({"name", "password", "groups"})
 _ENTRY_KEYS = frozenset({"queue", "topic", "read", "write", "admin"})
 _GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _DESTINATION = re.compile(r"(?!.*://)[^\s,:*>][^\s,]*\Z|[*>]([.][^\s,]*)?\Z")
-# Credentials that some release has shipped, and those that everybody tries.
-_PLACEHOLDERS = frozenset(
-    {"admin", "manager", "password", "activemq", "system", "user", "guest", "changeme", "change_me", "secret"}
-)
 
 
 def property_text(text: str, key: bool = False) -> str:
@@ -62,7 +60,7 @@ def password_refusals(where: str, user: str, password: Any) -> list[str]:
             f"{where}: is empty; set it in your vault, the broker is never left with an account without a "
             "password"
         ]
-    if password.lower() in _PLACEHOLDERS or password == user:
+    if is_placeholder(password) or password == user:
         return [
             f"{where}: is a placeholder, a password that ActiveMQ once shipped, or the user's own name; "
             "choose another one"

@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from .erlang import TermError, term
+from .published import is_placeholder
 
 Settings = dict[str, Any]
 
@@ -23,9 +24,6 @@ _VALUE = re.compile(r"(?! )[ -\"$-~]*(?<! )\Z")
 _LOOPBACK_USER = re.compile(r"[A-Za-z0-9._-]+\Z")
 # Units that the broker's rabbit_resource_monitor_misc understands.
 _AMOUNT = re.compile(r"\d+(k|kiB|M|MiB|G|GiB|kB|MB|GB|KB|T|TB|TiB)?\Z")
-_PLACEHOLDERS = frozenset(
-    {"anyalphanumericstringwilldo", "changeme", "change_me", "secret", "password", "cookie", "rabbitmq"}
-)
 _PORTS = ("amqp", "management", "stomp", "epmd", "distribution")
 _PLUGIN_OF = {"management": "rabbitmq_management", "stomp": "rabbitmq_stomp"}
 
@@ -139,7 +137,7 @@ def _secret_refusals(settings: Settings) -> list[str]:
             "letters, digits, '_' and '-'; "
             "give 20 to 255 of them, for example the output of `openssl rand -hex 24`"
         )
-    elif cookie.lower() in _PLACEHOLDERS or len(set(cookie)) < 6:
+    elif is_placeholder(cookie) or len(set(cookie)) < 6:
         found.append(
             "rabbitmq_erlang_cookie: is a placeholder that others know too; use the output of "
             "`openssl rand -hex 24`"
@@ -150,7 +148,7 @@ def _secret_refusals(settings: Settings) -> list[str]:
             "rabbitmq_admin_password: is empty; set it in your vault, the broker is never "
             "left with an account without a password"
         )
-    elif password.lower() in _PLACEHOLDERS or password == user:
+    elif is_placeholder(password) or password == user:
         found.append("rabbitmq_admin_password: is a placeholder or the user's own name; choose another one")
     if not user or len(user.encode()) > 255 or user != user.strip():
         found.append(

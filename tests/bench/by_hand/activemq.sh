@@ -17,8 +17,8 @@ cat >/etc/activemq/main/activemq.xml <<'XML'
 <individualDeadLetterStrategy queuePrefix="dead."/></deadLetterStrategy></policyEntry></policyEntries></policyMap></destinationPolicy>
 <persistenceAdapter><kahaDB directory="/var/lib/activemq/main/kahadb"/></persistenceAdapter>
 <plugins><simpleAuthenticationPlugin><users>
-<authenticationUser username="admin" password="typed-by-hand" groups="admins"/>
-<authenticationUser username="smoke" password="typed-by-hand" groups="smoke"/>
+<authenticationUser username="admin" password="test-host-only-by-hand" groups="admins"/>
+<authenticationUser username="smoke" password="test-host-only-by-hand" groups="smoke"/>
 </users></simpleAuthenticationPlugin>
 <authorizationPlugin><map><authorizationMap><authorizationEntries>
 <authorizationEntry queue="&gt;" read="admins" write="admins" admin="admins"/>
