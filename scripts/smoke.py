@@ -157,7 +157,7 @@ def _brokers(options: argparse.Namespace, env: Mapping[str, str]) -> list[Broker
     from probes import identity
 
     broker = endpoints.direct(urls, env, options.password_file, options.denied_vhost)
-    return [identity.name(broker, options.kind)]
+    return [identity.name(broker, options.kind, min(1.0, 0.25 * options.timeout))]
 
 
 def _list(probes: Sequence[Probe], stdout: IO[str]) -> None:

@@ -6,6 +6,8 @@ endpoints    which brokers to probe: artifacts/endpoints.json, or URLs given dir
 classify     what speaks on a port, told from its first bytes
 ports        ... each looked at once in a run
 identity     which broker answers, as it says itself before anybody logs in
+waiting      calls that hang are left behind, names included
+attempts     a client connects, and the port is looked at beside it
 diagnosis    a failed connection in one sentence, with a remedy
 refusals     a refused login, vhost or command in one sentence, with a remedy
 amqp*        probes over AMQP 0-9-1 (pika)

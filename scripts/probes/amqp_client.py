@@ -13,9 +13,11 @@ from types import TracebackType
 from typing import Any
 
 from probes import diagnosis, refusals
+from probes.attempts import attempt
 from probes.model import (
     ARRIVAL_SECONDS,
     CONNECT_SECONDS,
+    GOODBYE_SECONDS,
     LEFTOVER_EXPIRES_MS,
     Context,
     Deadline,
@@ -25,8 +27,6 @@ from probes.model import (
     ProbeStop,
 )
 
-# How long a broker may take to say good-bye, in seconds; after that the socket is dropped.
-CLOSE_SECONDS = 1.0
 # A broker under a resource alarm tells its publishers that they are blocked; waiting longer does not help.
 BLOCKED_SECONDS = 2.0
 
@@ -140,6 +140,7 @@ class Session:
         """Delete what outlives the connection, on a new channel: an error may have closed the first one."""
         if not (self._queues or self._exchanges) or not self.connection.is_open:
             return
+        _alarm(self.connection, self.context.deadline.goodbye(), self.context.deadline)
         channel = self.connection.channel()
         for queue in self._queues:
             channel.queue_delete(queue)
@@ -200,15 +201,20 @@ def connect(context: Context, user: str, password: str, vhost: str) -> Any:
         client_properties={"connection_name": context.prefix, "product": "Brokerkit smoke.py"},
     )
     try:
-        connection = pika.BlockingConnection(parameters)
+        connection = attempt(context, "amqp", lambda: pika.BlockingConnection(parameters), close)
     except pika.exceptions.AMQPError as error:
         raise _refusal(context, error) from error
     except OSError as error:
         raise diagnosis.no_connection(context, "amqp", str(error)) from error
     except AMQPConnectorException as error:
-        raise diagnosis.no_connection(context, "amqp", "no answer to the handshake") from error
+        words = f"{diagnosis.NO_ANSWER} {context.deadline.elapsed():.1f} s"
+        raise diagnosis.no_connection(context, "amqp", words) from error
     context.deadline.step = f"waiting for an answer of {endpoint}"
-    _alarm(connection, context.deadline.left(), context.deadline)
+    try:
+        _alarm(connection, context.deadline.left(), context.deadline)
+    except DeadlineExceeded:
+        close(connection)
+        raise
     return connection
 
 
@@ -233,11 +239,13 @@ def _only_local(context: Context) -> bool | None:
     return login_reason(context)
 
 
-def close(connection: Any) -> None:
-    """Close `connection` within CLOSE_SECONDS, whatever state it is in."""
+def close(connection: Any, seconds: float = GOODBYE_SECONDS) -> None:
+    """Close `connection` within `seconds`, whatever state it is in."""
     if connection.is_open:
-        _alarm(connection, CLOSE_SECONDS, Deadline(CLOSE_SECONDS, "closing"))
+        _alarm(connection, seconds, Deadline(seconds, "closing"))
         _quietly(connection.close)
+        if not connection.is_closed:
+            _quietly(lambda: connection._impl._transport.abort())  # None of one that has broken
 
 
 def _alarm(connection: Any, seconds: float, deadline: Deadline) -> None:
@@ -254,6 +262,7 @@ class _Closing:
 
     def __init__(self, context: Context, connection: Any) -> None:
         self._connection = connection
+        self._deadline = context.deadline
 
     def __enter__(self) -> None:
         return None
@@ -261,7 +270,7 @@ class _Closing:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        close(self._connection)
+        close(self._connection, self._deadline.goodbye())
 
 
 def _quietly(action: Any) -> None:

@@ -14,9 +14,16 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 
+from probes.waiting import dial, ended, spawn
+
 # How long a peer may take to say something; OpenWire speaks within a round trip.
 LISTEN_SECONDS = 0.4
 ANSWER_SECONDS = 1.0
+# After this long without an answer to AMQP's header the peer is asked in STOMP as well, on a connection of its own.
+HEADER_ALONE_SECONDS = 0.3
+# What talks to a client comes in one piece or two. What comes in more, and this slowly, is handed out in drips.
+DRIP_PIECES = 3
+DRIP_SECONDS = 0.25
 
 AMQP_0_9_1_HEADER = b"AMQP\x00\x00\x09\x01"
 # A version that no broker has: a STOMP server answers with an ERROR frame and sees no login attempt.
@@ -49,12 +56,48 @@ class Speaks(StrEnum):
 
 @dataclass(frozen=True)
 class Port:
-    """A port that was looked at. `words` is what came back, for the report."""
+    """A port that was looked at. `words` is what came back, for the report; `drips` how slowly it came, if it did."""
 
     host: str
     number: int
     speaks: Speaks
     words: str = ""
+    drips: str = ""
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """What a peer said within `seconds`, and whether it closed the connection after that."""
+
+    data: bytes
+    closed: bool
+    pieces: int
+    seconds: float
+
+    @property
+    def drips(self) -> str:
+        """Say how slowly the words came; empty of a peer that answers, or is silent."""
+        cut_off = not self.closed and any(sign != self.data and sign.startswith(self.data) for sign in _SIGNS)
+        slow = self.pieces >= DRIP_PIECES and self.seconds >= DRIP_SECONDS
+        if not self.data or not (cut_off or slow):
+            return ""
+        plural = "" if len(self.data) == 1 else "s"
+        return f"{len(self.data)} byte{plural} in {self.seconds:.1f} s"
+
+
+# Enough bytes to tell all protocols apart; nobody says less and waits in the middle of it.
+_ENOUGH = 16
+_SIGNS = (
+    b"AMQP\x00\x00\x09\x01",
+    b"AMQP\x03\x01\x00\x00",
+    b"\x01\x00\x00",
+    b"\x00\x00\x01",  # the length before OpenWire's first frame
+    b"\x15\x03",
+    b"HTTP/1.",
+    b"SSH-2.",
+    b"ERROR\nmessage",
+    b"CONNECTED\n",
+)
 
 
 def signature(data: bytes) -> Speaks:
@@ -82,25 +125,40 @@ def signature(data: bytes) -> Speaks:
 
 
 def classify(host: str, port: int, connect_seconds: float) -> Port:
-    """Find out what speaks on host:port. Takes up to `connect_seconds` and some 3 s of listening.
+    """Find out what speaks on host:port. Takes up to `connect_seconds` and some 2 s of listening.
 
-    First it only listens (OpenWire and SSH speak unasked), then it says the AMQP 0-9-1 header (AMQP, TLS and
-    many HTTP servers answer it), then, on a new connection, it asks a STOMP server for a version that no
+    First it only listens (OpenWire and SSH speak unasked), then it says the AMQP 0-9-1 header on a new connection
+    (AMQP, TLS and many HTTP servers answer it), then, on a third one, it asks a STOMP server for a version that no
     server has.
     """
     try:
-        data = _converse(host, port, connect_seconds, b"", LISTEN_SECONDS)
-        if data is None:
-            data = _converse(host, port, connect_seconds, AMQP_0_9_1_HEADER, ANSWER_SECONDS)
-        if not data:
-            # Silence, or a parser that was put off by the header: both are what STOMP and HTTP servers do.
-            data = _converse(host, port, connect_seconds, STOMP_QUESTION, ANSWER_SECONDS)
+        ends = time.monotonic() + connect_seconds
+        heard = _converse(host, port, connect_seconds, b"", LISTEN_SECONDS)
+        left = max(0.1, ends + LISTEN_SECONDS - time.monotonic())
+        if heard is None:
+            heard = _ask(host, port, left)
     except (OSError, UnicodeError) as error:
         return _failed(host, port, error)
-    if data is None:
+    if heard is None:
         return Port(host, port, Speaks.SILENT)
-    speaks = signature(data)
-    return Port(host, port, speaks, _readable(data) if speaks in _SPEAKS_TEXT else "")
+    speaks = signature(heard.data)
+    words = _readable(heard.data) if speaks in _SPEAKS_TEXT else ""
+    return Port(host, port, speaks, words, heard.drips)
+
+
+def _ask(host: str, port: int, connect_seconds: float) -> _Heard | None:
+    patience = HEADER_ALONE_SECONDS + ANSWER_SECONDS
+    header = spawn(lambda: _converse(host, port, connect_seconds, AMQP_0_9_1_HEADER, patience))
+    if ended(header, HEADER_ALONE_SECONDS):
+        heard = header.result()
+        if heard is not None and heard.data:
+            return heard
+    # Silence, or a parser that was put off by the header: both are what STOMP and HTTP servers do.
+    asked = _converse(host, port, connect_seconds, STOMP_QUESTION, ANSWER_SECONDS)
+    if asked is not None and asked.data:
+        return asked
+    late = header.result() if ended(header, connect_seconds + HEADER_ALONE_SECONDS) else None
+    return late if late is not None and late.data else asked
 
 
 _SPEAKS_TEXT = (Speaks.HTTP, Speaks.SSH, Speaks.STOMP, Speaks.UNKNOWN)
@@ -114,31 +172,35 @@ def _readable(data: bytes) -> str:
 def connects(host: str, port: int, seconds: float) -> Port:
     """Only connect to host:port; `speaks` is SILENT when that worked."""
     try:
-        with socket.create_connection((host, port), seconds):
+        with dial(host, port, seconds):
             return Port(host, port, Speaks.SILENT)
     except (OSError, UnicodeError) as error:
         return _failed(host, port, error)
 
 
-def _converse(host: str, port: int, connect_seconds: float, say: bytes, seconds: float) -> bytes | None:
-    """Connect, say something, and return what comes back within `seconds`; None is silence, b"" a close."""
-    with socket.create_connection((host, port), connect_seconds) as peer:
-        data = b""
+def _converse(host: str, port: int, connect_seconds: float, say: bytes, seconds: float) -> _Heard | None:
+    """Connect, say something, and return what comes back within `seconds`; None is silence."""
+    with dial(host, port, connect_seconds) as peer:
+        data, pieces, closed = b"", 0, False
+        started = time.monotonic()
         try:
             if say:
                 peer.sendall(say)
-            ends = time.monotonic() + seconds
-            while len(data) < 16 and (left := ends - time.monotonic()) > 0:
+            while len(data) < _ENOUGH and (left := started + seconds - time.monotonic()) > 0:
                 peer.settimeout(left)
                 piece = peer.recv(256)
                 if not piece:
-                    return data
+                    closed = True
+                    break
                 data += piece
+                pieces += 1
+                seconds = max(seconds, ANSWER_SECONDS)  # what has begun to speak is heard out
         except TimeoutError:
             pass
         except ConnectionError:
-            return data
-        return data or None
+            closed = True
+        heard = _Heard(data, closed, pieces, time.monotonic() - started)
+        return heard if data or closed else None
 
 
 def _failed(host: str, port: int, error: OSError | UnicodeError) -> Port:

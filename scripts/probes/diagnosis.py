@@ -43,6 +43,9 @@ _WHY_DOWN = {
 }
 
 
+# What a client says that gave up waiting, before the seconds.
+NO_ANSWER = "no answer within"
+
 WANTED = {
     "amqp": Wanted(
         Speaks.AMQP_0_9_1,
@@ -73,7 +76,10 @@ def no_connection(context: Context, protocol: str, client_words: str) -> Unreach
     `client_words` is all that its library said.
     """
     endpoint, ports = context.endpoint(protocol), context.settings.ports
+    ports.look(endpoint.host, endpoint.port)
     found = ports.port(endpoint.host, endpoint.port)
+    if found.drips:
+        return _drips(endpoint, found)
     if endpoint.tls is not None and (known := _about_tls(protocol, endpoint, found, client_words)):
         return known
     others = [] if found.speaks is Speaks.UNRESOLVED else ports.survey(endpoint.host)
@@ -131,6 +137,15 @@ def explain(
             return _refused(wanted, endpoint, there, container, kind)
         case Speaks.FILTERED | Speaks.UNREACHABLE:
             return _no_answer(endpoint, found, there)
+        case Speaks.SILENT if there and all(port.speaks is Speaks.SILENT for port in there):
+            numbers = [str(port.number) for port in there]
+            return Unreachable(
+                f"{endpoint} accepts connections and says nothing.",
+                f"None of the ports of brokers there answers (also {', '.join(numbers)}): the broker's process hangs, "
+                "is stopped, or gets no memory, disk or processor.",
+                "Look at the process on that host (`top`: state T is stopped, D waits for a disk) and read its log; "
+                "let it go on, or restart it.",
+            )
         case Speaks.SILENT:
             return Unreachable(
                 f"{endpoint} accepts connections and says nothing.",
@@ -145,6 +160,12 @@ def explain(
                 "A broker that starts or has no connections left does that, and a proxy in front of none.",
                 "Read the broker's log for this moment, and try again when it says that it has started.",
             )
+        case wanted.speaks if client_words.startswith(NO_ANSWER):
+            return Unreachable(
+                f"{endpoint} speaks {wanted.words} and is too slow: {client_words}.",
+                "The broker is overloaded or hangs once it has accepted a connection, or a proxy in front of it does.",
+                "Look at the load of its host and read its log; if it is only slow, allow more with --timeout.",
+            )
         case wanted.speaks:
             return Unreachable(
                 f"{endpoint} speaks {wanted.words}, and the connection still broke: {client_words}.",
@@ -155,6 +176,15 @@ def explain(
         f"{endpoint} answered {found.words or f'in {found.speaks}'}.",
         f"{endpoint.port} speaks {found.speaks}, not {wanted.words}; {_usual(wanted, there)}.",
         _correct_port(wanted, found, there, kind),
+    )
+
+
+def _drips(endpoint: Endpoint, found: Port) -> Unreachable:
+    return Unreachable(
+        f"{endpoint} answers in drips: {found.drips}.",
+        "Something on the way (a proxy, a shaped or failing link) hands out the broker's answers byte by byte, too "
+        "slowly to work with.",
+        f"Probe the broker's own address, past the proxy; there, find out who holds back port {endpoint.port}.",
     )
 
 

@@ -8,14 +8,17 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from probes.classify import AMQP_0_9_1_HEADER, STOMP_QUESTION, Speaks, signature
 from probes.model import UNKNOWN, Broker, Context, Endpoint, ExitCode, Failed, Probe, Refusal
+from probes.waiting import dial, ended, spawn
 
 BRANDS = {"rabbitmq": "RabbitMQ", "activemq": "ActiveMQ"}
 # A broker that takes longer is not asked twice: its probes say what is wrong with it.
 _ASK_SECONDS = 1.5
+_AGAIN_SECONDS = 0.3  # of one that did not answer a moment ago
 _ENOUGH_BYTES = 2048
 # The method Connection.Start names product and version in a table: key, "S", length, text. Source: AMQP 0-9-1, 4.2.5.
 _PRODUCT = re.compile(rb"\x07productS\x00\x00\x00(.)", re.DOTALL)
@@ -48,7 +51,7 @@ def ask(protocol: str, endpoint: Endpoint, seconds: float) -> Said | None:
 
 def _wire(endpoint: Endpoint, seconds: float) -> socket.socket:
     if endpoint.tls is None:
-        return socket.create_connection((endpoint.host, endpoint.port), seconds)
+        return dial(endpoint.host, endpoint.port, seconds)
     from probes import tls  # loading it takes longer than listing the probes may
 
     return tls.connect(endpoint, seconds)
@@ -118,24 +121,15 @@ class Book:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entries: dict[tuple[str, Endpoint], _Once] = {}
+        self._entries: dict[tuple[str, Endpoint], Future[Said | None]] = {}
 
-    def said(self, protocol: str, endpoint: Endpoint, seconds: float) -> Said | None:
-        """Return what answers on `endpoint`, None when that is not known."""
+    def said(self, protocol: str, endpoint: Endpoint, seconds: float) -> Future[Said | None]:
+        """Ask, if nobody has, what answers on `endpoint`: None when that is not known after `seconds`."""
         with self._lock:
-            entry = self._entries.setdefault((protocol, endpoint), _Once())
-        with entry.lock:
-            if not entry.asked:
-                entry.said = ask(protocol, endpoint, seconds)
-                entry.asked = True
-            return entry.said
-
-
-class _Once:
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.asked = False
-        self.said: Said | None = None
+            entry = self._entries.get((protocol, endpoint))
+            if entry is None:
+                entry = self._entries[protocol, endpoint] = spawn(lambda: ask(protocol, endpoint, seconds))
+            return entry
 
 
 def check(context: Context, probe: Probe, book: Book) -> None:
@@ -146,7 +140,15 @@ def check(context: Context, probe: Probe, book: Book) -> None:
     broker = context.broker
     for protocol in probe.needs:
         endpoint = broker.endpoints[protocol]
-        said = book.said(protocol, endpoint, context.deadline.left(_ASK_SECONDS))
+        seconds = min(
+            _AGAIN_SECONDS if broker.asked == UNKNOWN else _ASK_SECONDS, 0.5 * context.deadline.left()
+        )
+        asked = book.said(protocol, endpoint, seconds)
+        if not ended(asked, 0.5 * seconds):
+            context.settings.ports.look(
+                endpoint.host, endpoint.port
+            )  # meanwhile: the probe will want to know
+        said = asked.result() if ended(asked, 0.5 * seconds) else None
         if said is not None and said.kind != broker.kind:
             raise _another(broker, endpoint, said)
 
@@ -168,16 +170,18 @@ def _another(broker: Broker, endpoint: Endpoint, said: Said) -> Failed:
     )
 
 
-def name(broker: Broker, kind: str | None) -> Broker:
+def name(broker: Broker, kind: str | None, seconds: float = _ASK_SECONDS) -> Broker:
     """Return a broker that URLs gave as what it says that it is, or as the `kind` that somebody gave.
 
     Raises Refusal when its URLs lead to different brokers. RabbitMQ is assumed of one that cannot be asked.
     """
     if kind is not None:
         return replace(broker, kind=kind, asked=kind)
-    said = {
-        protocol: ask(protocol, endpoint, _ASK_SECONDS) for protocol, endpoint in broker.endpoints.items()
+    book, seconds = Book(), min(_ASK_SECONDS, seconds)
+    asked = {
+        protocol: book.said(protocol, endpoint, seconds) for protocol, endpoint in broker.endpoints.items()
     }
+    said = {protocol: one.result() if ended(one, 2 * seconds) else None for protocol, one in asked.items()}
     kinds = {one.kind: one for one in said.values() if one is not None and one.kind}
     if len(kinds) > 1:
         words = " and ".join(

@@ -9,7 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from probes import diagnosis, refusals
+from probes.attempts import attempt
 from probes.model import CONNECT_SECONDS, Context, DeadlineExceeded, Failed, NotProven
+from probes.waiting import dial
 
 # Larger answers than this are not read: a probe's questions have short answers.
 MAX_BYTES = 8 * 1024 * 1024
@@ -44,20 +46,29 @@ def request(
     name = context.broker.user if user is None else user
     secret = context.broker.password if password is None else password
     token = base64.b64encode(f"{name}:{secret}".encode()).decode()
-    connection = http.client.HTTPConnection(
-        endpoint.host, endpoint.port, timeout=min(CONNECT_SECONDS, context.deadline.handshake())
-    )
+
+    def ask() -> tuple[int, bytes]:
+        seconds = context.deadline.handshake()
+        connection = http.client.HTTPConnection(endpoint.host, endpoint.port)
+        connection.sock = dial(endpoint.host, endpoint.port, seconds, CONNECT_SECONDS)
+        try:
+            connection.sock.settimeout(seconds)
+            connection.request(method, path, headers={"Authorization": f"Basic {token}"})
+            response = connection.getresponse()
+            text = b""
+            while (piece := response.read1(65536)) and len(text) < MAX_BYTES:
+                text += piece
+            return response.status, text
+        finally:
+            connection.close()
+
     try:
-        connection.request(method, path, headers={"Authorization": f"Basic {token}"})
-        response = connection.getresponse()
-        status, text = response.status, b""
-        while (piece := response.read1(65536)) and len(text) < MAX_BYTES:
-            text += piece
-            context.deadline.left()  # the socket's timeout bounds each piece, this bounds them all
-    except (OSError, http.client.HTTPException) as error:
+        status, text = attempt(context, "management", ask, lambda _: None)
+    except TimeoutError as error:
+        words = f"{diagnosis.NO_ANSWER} {context.deadline.elapsed():.1f} s"
+        raise diagnosis.no_connection(context, "management", words) from error
+    except (OSError, UnicodeError, http.client.HTTPException) as error:
         raise diagnosis.no_connection(context, "management", str(error) or type(error).__name__) from error
-    finally:
-        connection.close()
     try:
         return Answer(status, json.loads(text) if text else None)
     except ValueError:

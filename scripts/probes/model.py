@@ -19,6 +19,9 @@ HANDSHAKE_SECONDS = 6.0
 # A queue hands out a confirmed message within milliseconds; what is not there after this was lost.
 ARRIVAL_SECONDS = 2.0
 
+# How long a broker may take to say good-bye; after that the socket is dropped.
+GOODBYE_SECONDS = 1.0
+
 
 # Instead of what a broker said of itself, where it could not be asked.
 UNKNOWN = "?"
@@ -193,6 +196,12 @@ class Deadline:
     def handshake(self) -> float:
         """Return the seconds for a handshake: not all that are left, so that a failure can be looked into."""
         return min(HANDSHAKE_SECONDS, 0.6 * self.left())
+
+    def goodbye(self) -> float:
+        """Return the seconds for taking leave: the last ones come on top of the probe's, but once."""
+        return max(
+            0.05, min(GOODBYE_SECONDS, self.started + self.seconds + GOODBYE_SECONDS - time.monotonic())
+        )
 
     def elapsed(self) -> float:
         """Return the seconds since the probe started."""

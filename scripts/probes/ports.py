@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 
-from probes.classify import Port, classify, connects
+from probes.classify import Port, classify
+from probes.waiting import spawn
 
-# Looking at a port again may take this long in the worst case (a silent listener, and a survey of the host).
-DIAGNOSIS_SECONDS = 9.0
-_CONNECT_SECONDS = 2.0
-_SURVEY_CONNECT_SECONDS = 1.0
+# What looking at a port again may take, in the worst case: it connects slowly, and then says nothing.
+DIAGNOSIS_SECONDS = 3.0
+_CONNECT_SECONDS = 1.0
 
 # Where brokers listen by default: RabbitMQ's networking guide, ActiveMQ's activemq.xml.
 WELL_KNOWN_PORTS = (5672, 5671, 61613, 61614, 61616, 1883, 15672, 8080, 8161)
@@ -21,36 +22,41 @@ class PortBook:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entries: dict[tuple[str, object], _Once] = {}
+        self._entries: dict[tuple[str, object], Future[list[Port]]] = {}
+
+    def look(self, host: str, port: int) -> None:
+        """Begin to look at a port, and at the well-known ones of its host, without waiting for what is found."""
+        self._port(host, port)
+        self._survey(host)
 
     def port(self, host: str, port: int) -> Port:
         """Return what speaks on host:port."""
-        found = self._once(host, port, lambda: [classify(host, port, _CONNECT_SECONDS)])
-        return found[0]
+        return self._port(host, port).result()[0]
 
     def survey(self, host: str) -> list[Port]:
         """Return the well-known broker ports on which `host` listens, with what they speak."""
-        return self._once(host, "survey", lambda: _survey(host))
+        return self._survey(host).result()
 
-    def _once(self, host: str, what: object, look: Callable[[], list[Port]]) -> list[Port]:
+    def seen(self, host: str, port: int) -> Port | None:
+        """Return what was found on host:port before; None where nobody has looked, or is not done."""
         with self._lock:
-            entry = self._entries.setdefault((host, what), _Once())
-        with entry.lock:
-            if entry.found is None:
-                entry.found = look()
-            return entry.found
+            entry = self._entries.get((host, port))
+        return entry.result()[0] if entry is not None and entry.done() else None
 
+    def _port(self, host: str, port: int) -> Future[list[Port]]:
+        return self._once(host, port, lambda: [classify(host, port, _CONNECT_SECONDS)])
 
-class _Once:
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.found: list[Port] | None = None
+    def _survey(self, host: str) -> Future[list[Port]]:
+        return self._once(host, "survey", lambda: self._look_around(host))
 
+    def _look_around(self, host: str) -> list[Port]:
+        going = [self._port(host, number) for number in WELL_KNOWN_PORTS]
+        found = [one.result()[0] for one in going]
+        return [port for port in found if port.speaks.listens]
 
-def _survey(host: str) -> list[Port]:
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(len(WELL_KNOWN_PORTS)) as pool:
-        reached = pool.map(lambda number: connects(host, number, _SURVEY_CONNECT_SECONDS), WELL_KNOWN_PORTS)
-        open_ports = [port.number for port in reached if port.speaks.listens]
-        return list(pool.map(lambda number: classify(host, number, _SURVEY_CONNECT_SECONDS), open_ports))
+    def _once(self, host: str, what: object, look: Callable[[], list[Port]]) -> Future[list[Port]]:
+        with self._lock:
+            entry = self._entries.get((host, what))
+            if entry is None:
+                entry = self._entries[host, what] = spawn(look)
+            return entry

@@ -47,6 +47,7 @@ def run(
     pairs.look(brokers, settings)
     jobs = [(broker, probe) for broker in brokers for probe in probes if broker.kind in probe.kinds]
     results: dict[tuple[str, str], Result] = {}
+    deadlines: dict[tuple[str, str], Deadline] = {}
     finished: queue.SimpleQueue[Result] = queue.SimpleQueue()
     waiting: queue.SimpleQueue[tuple[Broker, Probe]] = queue.SimpleQueue()
     for job in jobs:
@@ -59,7 +60,8 @@ def run(
                 broker, probe = waiting.get_nowait()
             except queue.Empty:
                 return
-            finished.put(run_one(broker, probe, settings, debug, book))
+            deadline = deadlines[broker.name, probe.name] = Deadline(settings.timeout)
+            finished.put(run_one(broker, probe, settings, debug, book, deadline))
 
     threads = min(MAX_THREADS, len(jobs))
     for _ in range(threads):
@@ -73,7 +75,9 @@ def run(
             break
         results[result.broker, result.probe.name] = result
     return [
-        results.get((broker.name, probe.name)) or _hung(broker, probe, settings) for broker, probe in jobs
+        results.get((broker.name, probe.name))
+        or _hung(broker, probe, settings, deadlines.get((broker.name, probe.name)))
+        for broker, probe in jobs
     ]
 
 
@@ -83,12 +87,13 @@ def run_one(
     settings: Settings,
     debug: Callable[[str], None] | None = None,
     book: identity.Book | None = None,
+    deadline: Deadline | None = None,
 ) -> Result:
     """Run one probe on one broker and return its result; nothing that it raises gets past here.
 
     `book` says which brokers answered so far; without it nobody is asked.
     """
-    deadline = Deadline(settings.timeout)
+    deadline = Deadline(settings.timeout) if deadline is None else deadline
     # Brokers of a cluster or a network share their queues: each is probed with queues of its own.
     prefix = f"brokerkit.smoke.{settings.run}.{_safe(broker.name)}.{probe.name}"
     context = Context(broker, deadline, prefix, settings)
@@ -169,12 +174,13 @@ def _too_slow(broker: Broker, settings: Settings, step: str) -> Finding:
     )
 
 
-def _hung(broker: Broker, probe: Probe, settings: Settings) -> Result:
+def _hung(broker: Broker, probe: Probe, settings: Settings, deadline: Deadline | None) -> Result:
     seconds = settings.timeout + DIAGNOSIS_SECONDS
+    step = f": {deadline.step}" if deadline is not None else "; it did not even begin"
     finding = Finding(
-        f"The probe did not end within {seconds:g} s.",
-        "A call into the system or a client library does not return; resolving a name can hang that way.",
-        "Run it alone with --only and --debug, and check the name resolution of this machine.",
+        plain(f"The probe did not end within {seconds:g} s{step}."),
+        "A call into the system or a client library does not return, or this machine is overloaded.",
+        "Run it alone with --only and --debug, and look at the load of this machine.",
     )
     return Result(broker.name, probe, Status.ERROR, seconds, finding.came_back, finding)
 

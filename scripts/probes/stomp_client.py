@@ -20,15 +20,19 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from probes import diagnosis, stomp_errors
+from probes.attempts import attempt
 from probes.model import (
     ARRIVAL_SECONDS,
     CONNECT_SECONDS,
+    GOODBYE_SECONDS,
     LEFTOVER_EXPIRES_MS,
     Context,
     DeadlineExceeded,
     Failed,
     NotProven,
+    ProbeStop,
 )
+from probes.waiting import dial
 
 T = TypeVar("T")
 
@@ -319,17 +323,18 @@ def connect(
         reconnect_sleep_initial=0,
         timeout=context.deadline.left(CONNECT_SECONDS),
     )
-    if endpoint.tls is not None:
-        connection.transport.attempt_connection = functools.partial(_attempt, connection.transport, context)
+    connection.transport.attempt_connection = functools.partial(_attempt, connection.transport, context)
     inbox = _Inbox(context)
     connection.set_listener("", inbox)
+
+    def log_in() -> None:
+        connection.connect(user, password, wait=False, **names)
+        inbox.wait(lambda: inbox.connected, f"the CONNECTED frame of {endpoint}")
+
     try:
         try:
-            connection.connect(user, password, wait=False, **names)
-            inbox.wait(
-                lambda: inbox.connected, f"the CONNECTED frame of {endpoint}", context.deadline.handshake()
-            )
-        except (ErrorFrame, DeadlineExceeded):
+            attempt(context, "stomp", log_in, lambda _: connection.transport.disconnect_socket())
+        except (ErrorFrame, DeadlineExceeded, ProbeStop):
             raise
         except Exception as error:  # stomp.py raises the socket's errors and its own, all without a reason
             raise diagnosis.no_connection(context, "stomp", str(error) or "no reason given") from error
@@ -340,9 +345,13 @@ def connect(
 
 
 def _attempt(transport: Any, context: Context) -> None:
-    """Stand in for stomp.py's own way to connect, which speaks TLS in two threads: see tls.py."""
+    """Stand in for stomp.py's own way to connect, which has no end where a name does not resolve, and speaks TLS in two
+    threads: see tls.py."""
     endpoint = context.endpoint("stomp")
     transport.socket = wire(context)
+    transport.socket.settimeout(
+        context.deadline.left() + GOODBYE_SECONDS
+    )  # stomp.py takes a time-out for a loss
     transport.current_host_and_port = (endpoint.host, endpoint.port)
 
 
@@ -350,7 +359,7 @@ def wire(context: Context) -> socket.socket:
     """Connect to the broker's STOMP and return a socket that speaks it in the clear. Raises OSError."""
     endpoint, seconds = context.endpoint("stomp"), context.deadline.left(CONNECT_SECONDS)
     if endpoint.tls is None:
-        return socket.create_connection((endpoint.host, endpoint.port), seconds)
+        return dial(endpoint.host, endpoint.port, context.deadline.handshake(), CONNECT_SECONDS)
     from probes import tls  # loading it takes longer than listing the probes may
 
     return tls.connect(endpoint, seconds)

@@ -14,6 +14,7 @@ import threading
 from dataclasses import dataclass
 
 from probes.model import Endpoint, Tls, Unreachable
+from probes.waiting import dial
 
 # A broker that wants a certificate says so after the handshake (TLS 1.3), one that does not says nothing.
 _AFTERWARDS_SECONDS = 0.5
@@ -102,7 +103,7 @@ def connect(endpoint: Endpoint, seconds: float) -> socket.socket:
 
 def _handshake(endpoint: Endpoint, seconds: float) -> ssl.SSLSocket:
     context = client(endpoint.tls or Tls())
-    peer = socket.create_connection((endpoint.host, endpoint.port), seconds)
+    peer = dial(endpoint.host, endpoint.port, seconds)
     try:
         return context.wrap_socket(peer, server_hostname=endpoint.host)
     except BaseException:

@@ -83,7 +83,9 @@ def test_a_broker_that_is_down_has_proven_nothing(node: Node, fault: str) -> Non
     assert code == 69
     assert {one["status"] for one in results.values()} == {"fail", "error"}
     assert all(results[name]["status"] == "error" for name in NAMES if name.startswith("negative"))
-    assert took < 15
+    assert took < 4 + 3 + 1, (
+        "the time given, at most 3 s of diagnosis, and what a loaded machine needs on top"
+    )
 
 
 def test_what_a_fault_kept_from_being_deleted_expires(node: Node) -> None:

@@ -36,6 +36,8 @@ def server(*handlers: Handler) -> Iterator[int]:
         yield listener.getsockname()[1]
     finally:
         stop.set()
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)  # else it listens on for the thread that waits in accept
         listener.close()
 
 

@@ -38,13 +38,10 @@ def broker(stomp: int, openwire: int | None = None) -> Broker:
 @pytest.fixture(autouse=True)
 def _loopback_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A listener on loopback is not probed from elsewhere; here it is the only place there is."""
-    from probes import activemq_access
+    from probes import activemq_access, waiting
 
     monkeypatch.setattr(activemq_access, "_loopback", lambda _: False)
-    real = socket.create_connection
-    monkeypatch.setattr(
-        socket, "create_connection", lambda where, *rest: real(("127.0.0.1", where[1]), *rest)
-    )
+    monkeypatch.setattr(waiting, "_addresses", lambda _, port, __: [(socket.AF_INET, ("127.0.0.1", port))])
 
 
 def ran(outcome: Run) -> list[Result]:

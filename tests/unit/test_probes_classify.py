@@ -153,3 +153,35 @@ def test_a_full_backlog_is_no_answer() -> None:
 @pytest.mark.parametrize("name", ["a..b", "x" * 300])
 def test_a_name_that_cannot_exist(name: str) -> None:
     assert classify(name, 5672, 1).speaks is Speaks.UNRESOLVED
+
+
+@pytest.mark.parametrize(
+    "said", [b"ERROR\nmessage:Version mismatch\n\n\x00", b"HTTP/1.1 400 Bad Request\r\n", OPENWIRE]
+)
+def test_a_proxy_that_drips_is_told_from_a_peer_that_answers(said: bytes) -> None:
+    def drips(peer: socket.socket) -> None:
+        for byte in said:
+            peer.sendall(bytes([byte]))
+            time.sleep(0.12)
+
+    with server(drips) as port:
+        assert "byte" in classify("127.0.0.1", port, 1).drips
+    with server(speaks_first(said)) as port:
+        assert classify("127.0.0.1", port, 1).drips == ""
+
+
+def test_a_header_cut_short_is_a_drip_and_a_short_word_is_not() -> None:
+    with server(answers(b"E")) as port:
+        assert classify("127.0.0.1", port, 1).drips == ""  # it closed, so that was all
+
+    def then_waits(data: bytes) -> Handler:
+        def handler(peer: socket.socket) -> None:
+            peer.sendall(data)
+            silent(peer)
+
+        return handler
+
+    with server(then_waits(b"ER")) as port:
+        assert classify("127.0.0.1", port, 1).drips.startswith("2 bytes in")
+    with server(then_waits(b"+OK\r\n")) as port:
+        assert classify("127.0.0.1", port, 1).drips == ""

@@ -94,6 +94,20 @@ def test_no_answer_with_other_ports_open_is_a_firewall() -> None:
     assert "is down" in found("amqp", 5672, Speaks.UNREACHABLE).finding.meaning
 
 
+def test_where_no_port_answers_the_process_hangs() -> None:
+    """Correcting a port does not help a broker that is stopped (SIGSTOP) or starved."""
+    finding = found("amqp", 5672, Speaks.SILENT, (61613, Speaks.SILENT), (15672, Speaks.SILENT)).finding
+    assert "61613, 15672" in finding.meaning and "process hangs" in finding.meaning
+    assert "port" not in finding.remedy
+    assert "process hangs" not in found("amqp", 5672, Speaks.SILENT, (61613, Speaks.STOMP)).finding.meaning
+
+
+def test_the_right_protocol_that_is_too_slow_is_not_told_to_have_broken() -> None:
+    port = Port(HOST, 5672, Speaks.AMQP_0_9_1)
+    slow = explain("amqp", Endpoint(HOST, 5672), "no answer within 6.0 s", port, [], False).finding
+    assert "is too slow: no answer within 6.0 s" in slow.came_back and "--timeout" in slow.remedy
+
+
 def test_a_name_that_does_not_resolve() -> None:
     assert "does not resolve" in found("amqp", 5672, Speaks.UNRESOLVED).finding.meaning
 

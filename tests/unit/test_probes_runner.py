@@ -169,7 +169,8 @@ def test_a_probe_that_hangs_does_not_stop_the_run(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(runner, "DIAGNOSIS_SECONDS", 0.2)
     release = threading.Event()
 
-    def hang(_context: Context) -> str:
+    def hang(context: Context) -> str:
+        context.deadline.step = "asking for the weather"
         release.wait(30)
         return "late"
 
@@ -180,7 +181,7 @@ def test_a_probe_that_hangs_does_not_stop_the_run(monkeypatch: pytest.MonkeyPatc
     release.set()
     assert time.monotonic() - started < 3
     assert [one.status for one in results] == [Status.ERROR, Status.PASS]
-    assert "did not end within 0.5 s" in results[0].detail
+    assert results[0].detail == "The probe did not end within 0.5 s: asking for the weather."
 
 
 def test_a_deadline_counts_down() -> None:
