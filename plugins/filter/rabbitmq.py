@@ -9,7 +9,7 @@ from typing import Any
 # The library ships to targets as ansible.module_utils.brokers; on the controller it is found beside this file.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "module_utils"))
 
-from brokers import administrator, erlang, rabbitmq_host, rabbitmq_settings, versions
+from brokers import administrator, erlang, first_contact, rabbitmq_host, rabbitmq_settings, versions
 
 
 class FilterModule:
@@ -24,10 +24,16 @@ class FilterModule:
             "rabbitmq_administrator": administrator.definitions,
             "rabbitmq_classic": rabbitmq_settings.classic,
             "rabbitmq_content_option": rabbitmq_settings.content_option,
+            "rabbitmq_enabled_plugins": rabbitmq_host.enabled_plugins,
+            "rabbitmq_first_contact_refusals": first_contact.rabbitmq_refusals,
+            "rabbitmq_first_contact_words": first_contact.rabbitmq_words,
             "rabbitmq_host_refusals": rabbitmq_host.host_refusals,
             "rabbitmq_install_refusals": rabbitmq_host.install_refusals,
+            "rabbitmq_is_foreign": first_contact.rabbitmq_is_foreign,
             "rabbitmq_listeners": rabbitmq_settings.listeners,
+            "rabbitmq_plugin_refusals": first_contact.plugin_refusals,
             "rabbitmq_refusals": rabbitmq_settings.refusals,
             "rabbitmq_restart_reasons": rabbitmq_host.restart_reasons,
+            "rabbitmq_unasked_refusal": first_contact.unasked_refusal,
             "upstream_version": versions.upstream,
         }

@@ -33,6 +33,11 @@ options:
     type: list
     elements: path
     default: []
+  read:
+    description: Small files whose text is wanted, without secrets.
+    type: list
+    elements: path
+    default: []
   unit:
     description: systemd unit whose state is wanted.
     type: str
@@ -77,6 +82,7 @@ foreign: {description: Those of O(listen) that are not the host's own., returned
 hosts_block: {description: Whether /etc/hosts holds names that Brokerkit pinned., returned: always, type: bool}
 dpkg_interrupted: {description: Whether an installation was cut off half-way., returned: always, type: bool}
 files: {description: Those of O(files) that exist., returned: always, type: list, elements: str}
+texts: {description: Those of O(read) that exist, and what they hold., returned: always, type: dict}
 unit: {description: 'load_state, active_state, unit_file_state, main_pid.', returned: when asked for, type: dict}
 plan:
   description: 'packages: what would be installed; error: why nothing can be, or null.'
@@ -110,6 +116,7 @@ def main() -> None:
             "resolve": dict(names),
             "listen": dict(names),
             "files": {"type": "list", "elements": "path", "default": []},
+            "read": {"type": "list", "elements": "path", "default": []},
             "unit": {"type": "str"},
             "simulate": dict(names),
             "only_missing": {"type": "bool", "default": False},
@@ -128,6 +135,7 @@ def main() -> None:
         "addresses": {name: hostfacts.resolve(name) for name in {hostname, *wanted["resolve"]}},
         "foreign": hostfacts.foreign(sorted({*wanted["listen"]} - {""})),
         "files": sorted(found for path in wanted["files"] for found in glob.glob(path)),
+        "texts": {path: text for path in wanted["read"] for text in [read(path)] if text is not None},
         "hosts_block": hostfacts.HOSTS_MARK in (read("/etc/hosts") or ""),
         "dpkg_interrupted": False,
         "packages": {},

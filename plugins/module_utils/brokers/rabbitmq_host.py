@@ -21,6 +21,12 @@ _NODE_DATA = re.compile(r"([A-Za-z0-9_-]+@[A-Za-z0-9.-]+?)(?:-plugins-expand|-fe
 _ONLINE = re.compile(r"(vm_memory_high_watermark|disk_free_limit)\.|log\.file\.level\Z")
 
 
+def enabled_plugins(text: str) -> list[str]:
+    """Return the plugins that the text of an enabled_plugins file names."""
+    said = re.sub(r"%.*", "", text)
+    return [name.strip("'") for name in re.findall(r"'[^']+'|[a-z][A-Za-z0-9_@]*", said)]
+
+
 def _any(address: str) -> bool:
     return address in ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 

@@ -224,6 +224,11 @@ def _name_refusals(settings: Settings) -> list[str]:
         for name in sorted(set(plugins))
         if plugins.count(name) > 1
     ]
+    found += [
+        f"rabbitmq_plugins_disable: '{name}' stands in rabbitmq_plugins as well; take it out of one of the two"
+        for name in settings["rabbitmq_plugins_disable"]
+        if name in plugins
+    ]
     if settings["rabbitmq_config_format"] == "conf":
         found += [
             f"rabbitmq_loopback_users: '{name}' cannot be written as a key of rabbitmq.conf; "

@@ -1,0 +1,191 @@
+"""Questions to a running RabbitMQ node, one call each: Erlang expressions whose value comes back as plain data.
+
+They run on 3.8 to 4.3. What they are asked never holds a secret, since it stands in the arguments of rabbitmqctl; what
+they answer may.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterable
+from typing import Any
+
+PATIENCE = 60  # seconds; an answer takes less than two
+
+# The value is printed as Erlang prints a binary, in lines of 80: letters of base64 survive that.
+_WRAPPED = "begin {code} end"
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
+
+
+class Unanswered(Exception):
+    """The node could not be asked; the message says what rabbitmqctl said."""
+
+
+def ask(code: str) -> Any:
+    """Return the value of a snippet that ends in `Answer = ...` as plain data.
+
+    :raises Unanswered: when rabbitmqctl fails, or says nothing in time.
+    """
+    snippet = _WRAPPED.format(
+        code=code.strip() + ", base64:encode(iolist_to_binary(rabbit_json:encode(Answer)))"
+    )
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    try:
+        done = subprocess.run(
+            ["rabbitmqctl", "--quiet", "eval", snippet + "."],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=environment,
+            timeout=PATIENCE,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise Unanswered("rabbitmqctl is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise Unanswered(f"rabbitmqctl did not answer within {PATIENCE} s") from None
+    if done.returncode != 0:
+        raise Unanswered(first_words(done.stderr + "\n" + done.stdout))
+    try:
+        return json.loads(base64.b64decode(_NOT_BASE64.sub("", done.stdout)))
+    except ValueError:
+        raise Unanswered(first_words(done.stdout)) from None
+
+
+def first_words(said: str) -> str:
+    """Return the first line of what rabbitmqctl said that is about the cause."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(("Stack trace", "Error:", "("))]
+    return " ".join((telling or lines or ["it said nothing"])[:2])[:300]
+
+
+def atoms(names: Iterable[str]) -> str:
+    """Return names of plugins as a list of Erlang."""
+    return "[" + ",".join(f"'{name}'" for name in sorted(names)) + "]"
+
+
+# What exists on a node, in counts, and who is an administrator there. guest's password is tried as the broker itself
+# tries it, without a connection and without a line in the log.
+HOLDINGS = """
+Users = rabbit_auth_backend_internal:list_users(),
+Tagged = fun(U) -> lists:member(administrator, proplists:get_value(tags, U)) end,
+Names = rabbit_vhost:list_names(),
+Own = fun({resource, _, _, N}) -> N =/= <<>> andalso binary:longest_common_prefix([N, <<"amq.">>]) < 4 end,
+Exchanges = [R || V <- Names, [{name, R}] <- rabbit_exchange:info_all(V, [name]), Own(R)],
+WellKnown = case catch rabbit_auth_backend_internal:user_login_authentication(
+        <<"guest">>, [{password, <<"guest">>}]) of {ok, _} -> true; _ -> false end,
+Answer = #{
+    version => list_to_binary(rabbit_misc:version()),
+    node => atom_to_binary(node(), utf8),
+    users => [proplists:get_value(user, U) || U <- Users],
+    administrators => [proplists:get_value(user, U) || U <- Users, Tagged(U)],
+    guest => WellKnown,
+    vhosts => Names,
+    queues => length(rabbit_amqqueue:list_names()),
+    exchanges => length(Exchanges),
+    policies => length(rabbit_policy:list()),
+    parameters => length(rabbit_runtime_parameters:list()),
+    plugins => rabbit_plugins:active(),
+    enabled => rabbit_plugins:read_enabled(element(2, application:get_env(rabbit, enabled_plugins_file))),
+    files => [list_to_binary(F) || F <- rabbit:config_files()],
+    enabled_file => list_to_binary(element(2, application:get_env(rabbit, enabled_plugins_file))),
+    data => list_to_binary(filename:dirname(element(2, application:get_env(rabbit, feature_flags_file)))),
+    connections => lists:sum([case C of #{active_connections := N} -> N;
+        _ when is_list(C) -> proplists:get_value(active_connections, C, 0) end || C <- [element(2, I) || I <-
+        case ranch:info() of M when is_map(M) -> maps:to_list(M); L -> L end]])}
+"""
+
+# Who depends on the plugins that the list WANTED would switch off: [[plugin, kind, name, vhost or what], ...].
+PLUGIN_USES = """
+Wanted = WANTED,
+All = rabbit_plugins:list(rabbit_plugins:plugins_dir()),
+Known = rabbit_plugins:plugin_names(All),
+Kept = rabbit_plugins:dependencies(false, [P || P <- Wanted, lists:member(P, Known)], All),
+Going = rabbit_plugins:active() -- Kept,
+Text = fun(T) when is_binary(T) -> T; (T) when is_atom(T) -> atom_to_binary(T, utf8);
+    (T) -> iolist_to_binary(io_lib:format("~p", [T])) end,
+App = fun(M) -> case application:get_application(M) of {ok, A} -> A; _ -> undefined end end,
+Is = fun(A) -> lists:member(A, Going) end,
+Provided = fun(Class) ->
+    maps:from_list([{Text(T), App(M)} || {T, M} <- rabbit_registry:lookup_all(Class), Is(App(M))]) end,
+VHosts = rabbit_vhost:list_names(),
+Types = Provided(exchange),
+Exchanges = case maps:size(Types) of 0 -> []; _ ->
+    [[maps:get(Text(T), Types), <<"exchange">>, N, V, Text(T)] ||
+        V <- VHosts, [{name, {resource, _, _, N}}, {type, T}] <- rabbit_exchange:info_all(V, [name, type]),
+        maps:is_key(Text(T), Types)] end,
+Events = case Is(rabbitmq_event_exchange) of false -> []; true ->
+    [[rabbitmq_event_exchange, <<"binding of the exchange">>, <<"amq.rabbitmq.event">>, V] || V <- VHosts,
+        rabbit_binding:list_for_source(rabbit_misc:r(V, exchange, <<"amq.rabbitmq.event">>)) =/= []] end,
+Components = Provided(runtime_parameter),
+Parameters = [[maps:get(C, Components), <<C/binary, " parameter">>, N, V] ||
+    P <- rabbit_runtime_parameters:list(),
+    {C, N, V} <- [{proplists:get_value(component, P), proplists:get_value(name, P), proplists:get_value(vhost, P)}],
+    maps:is_key(C, Components)],
+Globals = [[rabbitmq_mqtt, <<"global parameter">>, Text(N)] || Is(rabbitmq_mqtt),
+    P <- rabbit_runtime_parameters:list_global(), N <- [proplists:get_value(name, P)],
+    lists:member(Text(N), [<<"mqtt_default_vhosts">>, <<"mqtt_port_to_vhost_mapping">>])],
+Rules = maps:merge(Provided(policy_validator), Provided(operator_policy_validator)),
+Policies = [[maps:get(Text(K), Rules), <<"policy">>, proplists:get_value(name, P), proplists:get_value(vhost, P),
+    Text(K)] ||
+    maps:size(Rules) > 0, P <- rabbit_policy:list() ++ rabbit_policy:list_op(),
+    {K, _} <- proplists:get_value(definition, P), maps:is_key(Text(K), Rules)],
+Queues = [[A, <<"queue">>, N, V] || Going =/= [], Q <- rabbit_amqqueue:list(),
+    {resource, V, _, N} <- [amqqueue:get_name(Q)],
+    A <- [case {N, App(amqqueue:get_type(Q))} of
+        {<<"mqtt-subscription-", _/binary>>, _} -> rabbitmq_mqtt;
+        {<<"stomp-subscription-", _/binary>>, _} -> rabbitmq_stomp;
+        {_, Other} -> Other end], Is(A)],
+Field = fun(K, P) when is_map(P) -> maps:get(K, P, 0); (K, P) -> proplists:get_value(K, P, 0) end,
+Pages = [{element(6, L), case element(3, L) of
+    'http/prometheus' -> rabbitmq_prometheus; 'https/prometheus' -> rabbitmq_prometheus;
+    http -> rabbitmq_management; https -> rabbitmq_management; _ -> undefined end} ||
+    L <- rabbit_networking:node_listeners(node())],
+Listeners = [[A, <<"connection">>, integer_to_binary(Field(port, I)), <<>>,
+    integer_to_binary(Field(active_connections, I))] ||
+    Going =/= [],
+    {_, I} <- case ranch:info() of M when is_map(M) -> maps:to_list(M); L -> L end,
+    Field(active_connections, I) > 0,
+    A <- [case App(Field(protocol, I)) of cowboy -> proplists:get_value(Field(port, I), Pages); Other -> Other end],
+    Is(A)],
+Amqp10 = [[rabbitmq_amqp1_0, <<"connection">>, <<"AMQP 1.0">>, <<>>, <<"1">>] || Is(rabbitmq_amqp1_0),
+    [{protocol, {1, 0, 0}}] <- rabbit_networking:connection_info_all([protocol])],
+Setting = fun(A, K) -> application:get_env(A, K, []) end,
+Mechanisms = Provided(auth_mechanism),
+Auth = [[maps:get(Text(M), Mechanisms), <<"auth mechanism">>, Text(M)] ||
+    M <- Setting(rabbit, auth_mechanisms), maps:is_key(Text(M), Mechanisms)],
+Flat = fun F(T) when is_tuple(T) -> F(tuple_to_list(T)); F(L) when is_list(L) -> lists:flatmap(F, L);
+    F(A) when is_atom(A) -> [A]; F(_) -> [] end,
+Backends = [[App(B), <<"auth backend">>, Text(B)] ||
+    B <- lists:usort(Flat([Setting(rabbit, auth_backends), Setting(rabbitmq_auth_backend_cache, cached_backend)])),
+    Is(App(B))],
+Modules = [[App(M), <<"setting">>, <<"password_hashing_module">>] || M <- [Setting(rabbit, password_hashing_module)],
+        is_atom(M), Is(App(M))] ++
+    [[App(M), <<"setting">>, <<"cluster_formation.peer_discovery_backend">>] ||
+        M <- [proplists:get_value(peer_discovery_backend, Setting(rabbit, cluster_formation))], Is(App(M))],
+Shovels = [[rabbitmq_shovel, <<"shovel of the configuration">>, Text(N)] || Is(rabbitmq_shovel),
+    {N, _} <- Setting(rabbitmq_shovel, shovels)],
+Accounts = [{proplists:get_value(user, U), proplists:get_value(tags, U)} ||
+    U <- rabbit_auth_backend_internal:list_users()],
+Passwordless = [[A, <<"user without a password">>, N] ||
+    [A, _, _] <- lists:sublist(Auth ++ Backends, 1), {N, _} <- Accounts,
+    {ok, U} <- [rabbit_auth_backend_internal:lookup_user(N)], element(3, U) =:= <<>>],
+Readers = [[rabbitmq_management, <<"user of the management page">>, N] ||
+    Is(rabbitmq_management), {N, Tags} <- Accounts,
+    lists:any(fun(T) -> lists:member(T, [management, policymaker, monitoring]) end, Tags)],
+Answer = Exchanges ++ Events ++ Parameters ++ Globals ++ Policies ++ Queues ++ Listeners ++ Amqp10 ++ Auth ++
+    Backends ++ Modules ++ Shovels ++ Passwordless ++ Readers
+"""
+
+
+def plugin_uses(wanted: Iterable[str]) -> list[list[str]]:
+    """Return who depends on the plugins that would be switched off if `wanted` were the list of plugins.
+
+    :raises Unanswered: when the node cannot be asked.
+    """
+    found: list[list[str]] = ask(PLUGIN_USES.replace("WANTED", atoms(wanted), 1))
+    return found
