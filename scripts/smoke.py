@@ -27,7 +27,8 @@ INTERRUPTED = 130  # 128 and the number of SIGINT, as shells have it
 
 EPILOG = f"""
 where the brokers come from:
-  {DEFAULT_ENDPOINTS.relative_to(ROOT)}, which a converge writes; --endpoints FILE; or URLs of one broker:
+  {DEFAULT_ENDPOINTS.relative_to(ROOT)}, which a converge of each inventory writes its brokers to; --endpoints FILE;
+  or URLs of one broker:
     smoke.py --amqp amqp://USER@HOST:5672/VHOST --stomp stomp://USER@HOST:61613 \\
              --management http://USER@HOST:15672 --password-file FILE
   The password comes from --password-file or {endpoints.PASSWORD_VARIABLE}, never from a URL:
@@ -81,6 +82,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-h", "--help", action="store_true", help="show this page")
     which = parser.add_argument_group("which brokers")
     which.add_argument("--endpoints", metavar="FILE", type=Path, help="endpoints file (mode 0600)")
+    which.add_argument(
+        "--inventory",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="of the endpoints file, the brokers of this inventory alone; repeat it, or separate by commas",
+    )
+    which.add_argument(
+        "--broker", metavar="NAME", action="append", default=[], help="the same, of the broker of this name"
+    )
     which.add_argument("--amqp", metavar="URL", help="probe this AMQP 0-9-1 listener")
     which.add_argument("--stomp", metavar="URL", help="probe this STOMP listener")
     which.add_argument("--management", metavar="URL", help="probe this management API")
@@ -151,7 +162,12 @@ def _brokers(options: argparse.Namespace, env: Mapping[str, str]) -> list[Broker
                     ExitCode.USAGE,
                     f"--{name} belongs to --amqp, --stomp or --management; the endpoints file has its own.",
                 )
-        return endpoints.load(options.endpoints or DEFAULT_ENDPOINTS)
+        brokers = endpoints.load(options.endpoints or DEFAULT_ENDPOINTS)
+        return endpoints.select(brokers, _names(options.inventory), _names(options.broker))
+    if options.inventory or options.broker:
+        raise Refusal(
+            ExitCode.USAGE, "--inventory and --broker choose from the endpoints file, and URLs exclude it."
+        )
     if options.endpoints is not None:
         raise Refusal(ExitCode.USAGE, "--endpoints and URLs exclude each other: give one of them.")
     from probes import identity

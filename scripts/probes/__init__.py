@@ -2,7 +2,7 @@
 
 model        what a probe sees and what it returns
 registry     the list of probes and the choice among them
-endpoints    which brokers to probe: artifacts/endpoints.json, or URLs given directly
+endpoints    which brokers to probe: those of artifacts/endpoints.json, by inventory, or URLs given directly
 classify     what speaks on a port, told from its first bytes
 ports        ... each looked at once in a run
 identity     which broker answers, as it says itself before anybody logs in

@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 from probes.files import read_secret
 from probes.model import Broker, Endpoint, ExitCode, Listener, Refusal, Tls
 
+PROJECT = Path(__file__).resolve().parent.parent.parent
 SCHEMA = 1
 KINDS = ("rabbitmq", "activemq")
 PROTOCOLS = ("amqp", "stomp", "management")
@@ -54,6 +55,59 @@ def load(path: Path) -> list[Broker]:
             ExitCode.DATA, f"The endpoints file {path} is not complete JSON ({reason}): {_AGAIN}."
         ) from None
     return _Reader(path).brokers(document)
+
+
+def select(brokers: Sequence[Broker], inventories: Sequence[str], names: Sequence[str]) -> list[Broker]:
+    """Return the brokers of these inventories (all, if it is empty) that have these names (all, if it is empty).
+
+    An inventory is named as the file names it, by a path to it, or by its last part. Raises Refusal for a name that
+    fits nothing, with those that there are.
+    """
+    known = sorted({broker.inventory for broker in brokers if broker.inventory})
+    for wanted in inventories:
+        if not any(_is_inventory(wanted, name) for name in known):
+            there = (
+                f"it holds brokers of {', '.join(known)}" if known else "no broker in it names its inventory"
+            )
+            raise Refusal(
+                ExitCode.USAGE,
+                f"--inventory {wanted}: the endpoints file has no such inventory, {there}; run "
+                f"`ansible-playbook -i {wanted} site.yml`, or correct the name.",
+            )
+    left = [
+        broker
+        for broker in brokers
+        if not inventories or any(_is_inventory(wanted, broker.inventory or "") for wanted in inventories)
+    ]
+    for name in names:
+        if name not in {broker.name for broker in left}:
+            there = ", ".join(broker.name for broker in left)
+            raise Refusal(
+                ExitCode.USAGE, f"--broker {name}: there is no broker of that name; there are {there}."
+            )
+    return [broker for broker in left if not names or broker.name in names]
+
+
+def _is_inventory(wanted: str, name: str) -> bool:
+    plain = wanted.rstrip("/")
+    if not name or not plain:
+        return False
+    paths = {os.path.realpath(plain), os.path.realpath(os.path.dirname(plain) if _is_hosts(plain) else plain)}
+    return plain in (name, Path(name).name) or str((PROJECT / name).resolve()) in paths
+
+
+def _is_hosts(path: str) -> bool:
+    return Path(path).stem == "hosts"  # DIRECTORY/hosts.yml is called by its directory
+
+
+def gone(brokers: Sequence[Broker]) -> dict[str, list[str]]:
+    """Return the inventories that are no longer there, and the names of their brokers."""
+    found: dict[str, list[str]] = {}
+    for broker in brokers:
+        sources = (broker.inventory or "").split(", ")
+        if broker.inventory and any("," not in one and not (PROJECT / one).exists() for one in sources):
+            found.setdefault(broker.inventory, []).append(broker.name)
+    return found
 
 
 class _Object(dict[str, Any]):

@@ -200,6 +200,8 @@ def _bound_to(entry: dict[str, Any]) -> str | None:
     # 3.x reports :: for management wherever it is bound to; the socket's options know better.
     options = entry.get("socket_opts")
     bound = options.get("ip") if isinstance(options, dict) else None
+    if isinstance(bound, list):  # web-MQTT reports an IPv4 address as four numbers, an IPv6 address as eight
+        bound = ".".join(map(str, bound)) if len(bound) == 4 else ":".join(f"{part:x}" for part in bound)
     return bound or entry.get("ip_address")
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from probes.endpoints import gone
 from probes.model import Broker, ExitCode, Finding, Result, Status
 
 # Version of the JSON report; report.schema.json beside this file describes it. Keys may be added to it, none
@@ -37,6 +38,25 @@ class Run:
         """Return the brokers that no probe could reach."""
         return [broker for broker in self.brokers if _unavailable(self.of(broker))]
 
+    def inventories(self) -> list[str]:
+        """Return where the brokers come from; empty where they were given by URLs."""
+        return sorted({broker.inventory for broker in self.brokers if broker.inventory})
+
+    def covers(self) -> list[str]:
+        """Return what the run is about, a sentence each: the brokers by inventory, and what is no longer there."""
+        parts = []
+        for inventory in self.inventories():
+            brokers = [broker for broker in self.brokers if broker.inventory == inventory]
+            written = max((broker.written or "" for broker in brokers), default="")
+            since = f", unchanged since {written[:16].replace('T', ' ')} UTC" if written else ""
+            parts.append(f"{inventory} ({', '.join(broker.name for broker in brokers)}{since})")
+        found = [f"Brokers of {listed(parts)}."] if parts else []
+        return found + [
+            f"{inventory} is no longer there: {listed(names)} {'is' if len(names) == 1 else 'are'} probed all the "
+            "same; the next run of site.yml, with any inventory, takes what is gone out of the endpoints file."
+            for inventory, names in gone(self.brokers).items()
+        ]
+
     def exit_code(self) -> ExitCode:
         """Return the exit code: the gravest thing that happened decides."""
         if any(result.defect for result in self.results):
@@ -50,7 +70,8 @@ class Run:
     def summary(self) -> str:
         """Return the run in one sentence."""
         ran = len(self.results) - self.count(Status.SKIP)
-        parts = [f"{self.count(Status.PASS)} of {ran} probes passed on {_brokers(len(self.brokers))}"]
+        whose = f" of {listed(self.inventories())}" if self.inventories() else ""
+        parts = [f"{self.count(Status.PASS)} of {ran} probes passed on {_brokers(len(self.brokers))}{whose}"]
         for status, words in (
             (Status.FAIL, "failed"),
             (Status.ERROR, "could not run"),
@@ -69,6 +90,11 @@ class Run:
 def _unavailable(results: Sequence[Result]) -> bool:
     ran = [result for result in results if result.status is not Status.SKIP]
     return bool(ran) and all(result.unreachable for result in ran)
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as a sentence lists them."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""
 
 
 def _brokers(number: int) -> str:
@@ -99,6 +125,8 @@ def to_json(run: Run) -> str:
                 "kind": broker.kind,
                 "host": broker.host,
                 "version": broker.version,
+                "inventory": broker.inventory,
+                "written": broker.written,
                 "reachable": broker not in run.unavailable(),
             }
             for broker in run.brokers
@@ -191,6 +219,14 @@ def to_prometheus(run: Run) -> str:
         "Whether any probe reached the broker (1) or none did (0).",
         [(f'{{broker="{_escape(b.name)}"}}', float(b not in run.unavailable())) for b in run.brokers],
     )
+    metric(
+        "brokerkit_brokers",
+        "How many brokers of an inventory were probed.",
+        [
+            (f'{{inventory="{_escape(name)}"}}', sum(b.inventory == name for b in run.brokers))
+            for name in run.inventories()
+        ],
+    )
     lines.extend(
         (
             "# HELP brokerkit_smoke_finished_timestamp_seconds When the run ended, in seconds since 1970.",
@@ -234,5 +270,6 @@ def to_nagios(run: Run) -> tuple[str, int]:
     )
     first = f"{worst[0].broker} {worst[0].probe.name}: {worst[0].detail.removesuffix('.')}; " if worst else ""
     performance = " ".join(f"{status}={run.count(status)};;;0" for status in Status)
-    text = f"BROKERKIT {word} - {first}{run.summary()}".replace("|", "/")
+    lost = "".join(f"; {inventory} is no longer there" for inventory in gone(run.brokers))
+    text = f"BROKERKIT {word} - {first}{run.summary()}{lost}".replace("|", "/")
     return f"{text} | {performance} time={run.seconds:.3f}s;;;0\n", state

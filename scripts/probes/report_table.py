@@ -26,6 +26,8 @@ def print_table(run: Run, stream: IO[str], env: Mapping[str, str]) -> None:
     console = Console(
         file=stream, width=width, highlight=False, markup=False, emoji=False, _environ=dict(env)
     )
+    for sentence in run.covers():
+        console.print(sentence)
     for broker in run.brokers:
         _print_broker(console, broker, run.of(broker))
     for finding, results in failures(run.results):

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
-from testbed_lib import cache, hosts, images, inventory, keys, machine, namespace, network
+from testbed_lib import cache, endpoints, hosts, images, inventory, keys, machine, namespace, network
 from testbed_lib.errors import FAILED, OK, USAGE, TestbedError
 from testbed_lib.inventory import Host
 from testbed_lib.podman import Podman
@@ -166,12 +166,14 @@ def _down(options: argparse.Namespace, progress: Progress) -> None:
     existing: list[str] = []
     if _was_used():
         podman = Podman(progress)
-        existing = [found.host.name for found in hosts.list_existing(podman)]
+        addresses = {found.host.name: found.host.address for found in hosts.list_existing(podman)}
+        existing = list(addresses)
         if not options.all:
             # a host that no inventory has any more can still be removed by its name
             names = options.hosts or [host.name for host in _wanted(options)[0]]
             existing = [name for name in existing if name in names]
         hosts.remove(podman, existing)
+        endpoints.forget([addresses[name] for name in existing])
         if options.all:
             cache.remove(podman)
     progress.say(f"removed {', '.join(existing)}" if existing else "there was no such host to remove")

@@ -1,6 +1,8 @@
-"""Every test of this folder runs against each RabbitMQ of an endpoints file whose hosts the test bed made.
+"""Every test of this folder runs against each RabbitMQ of an inventory whose hosts the test bed made.
 
-    SMOKE_ENDPOINTS=artifacts/endpoints.json pytest tests/probes
+    SMOKE_INVENTORY=molecule/versions/inventory pytest tests/probes
+
+SMOKE_ENDPOINTS names another file than artifacts/endpoints.json, all of whose brokers are meant.
 
 The tests break the broker on purpose and put it right again: never name brokers that somebody uses.
 """
@@ -20,12 +22,15 @@ from probes import endpoints
 from probes.model import Broker
 
 ROOT = Path(__file__).resolve().parents[2]
-VARIABLE = "SMOKE_ENDPOINTS"
 
 
 def _brokers() -> list[Broker]:
-    path = Path(os.environ.get(VARIABLE) or ROOT / "artifacts" / "endpoints.json")
-    return [broker for broker in endpoints.load(path) if broker.kind == "rabbitmq"]
+    path, inventory = os.environ.get("SMOKE_ENDPOINTS"), os.environ.get("SMOKE_INVENTORY")
+    if not path and not inventory:
+        raise pytest.UsageError("SMOKE_INVENTORY: name the inventory whose brokers may be broken")
+    found = endpoints.load(Path(path or ROOT / "artifacts" / "endpoints.json"))
+    brokers = endpoints.select(found, [inventory] if inventory else [], [])
+    return [broker for broker in brokers if broker.kind == "rabbitmq"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
