@@ -52,6 +52,8 @@ def denied(context: Context) -> str:
                 "Take its groups out of the entry in activemq_authorization, or correct "
                 "endpoint_denied_destination.",
             )
+        if stomp_errors.is_login_refusal(words):
+            raise stomp_errors.explain(context.broker, words, lambda: True)
         if "is not authorized to" not in words:
             raise NotProven(
                 f"{context.broker.name} sent ERROR: {words}",

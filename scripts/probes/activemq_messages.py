@@ -6,9 +6,9 @@ import contextlib
 import socket
 import time
 
-from probes import diagnosis, stomp_client
+from probes import diagnosis, stomp_client, stomp_errors
 from probes.activemq import KINDS, only_marker
-from probes.model import Context, Failed, NotApplicable, NotProven
+from probes.model import Context, Failed, NotApplicable
 from probes.registry import probe
 from probes.stomp_client import session
 
@@ -173,14 +173,10 @@ def silent_client(context: Context) -> str:
         OSError
     ) as error:  # nobody listens, or who listens says nothing: there was no silence to drop a client for
         raise diagnosis.no_connection(context, "stomp", error.strerror or str(error)) from error
-    if not said:
+    if not said.startswith((b"CONNECTED", b"ERROR")):
         raise diagnosis.no_connection(context, "stomp", "the connection was closed instead of an answer")
-    if not said.startswith(b"CONNECTED"):
-        raise NotProven(
-            f"{endpoint} answered CONNECT with {said[:80]!r}.",
-            "No connection came about that could have been dropped.",
-            "See stomp.connect.v1_2.",
-        )
+    if said.startswith(b"ERROR"):
+        raise stomp_errors.explain(broker, stomp_client.error_words(said), lambda: True)
     return f"dropped after {time.monotonic() - connected:.1f} s of silence, {_PROMISED_MS} ms were promised"
 
 

@@ -90,19 +90,35 @@ def login_refused(broker: Broker, words: str, only_local: bool | None) -> Failed
 
 
 def stomp_login_refused(broker: Broker, words: str) -> Failed:
-    """Explain a login that RabbitMQ refused over STOMP: the password may be right and not fit through it.
+    """Explain a login that was refused over STOMP: the password may be right and not fit through it."""
+    said = f"{broker.name} refused the login of {broker.user}: {words}"
+    return unfit_for_stomp(broker, said) or login_refused(broker, words, only_local=False)
 
-    STOMP 1.2 leaves a CONNECT frame's headers unescaped and RabbitMQ unescapes them all the same (3.8 to 4.3);
-    STOMP 1.0 strips leading blanks.
+
+def unfit_for_stomp(broker: Broker, said: str) -> Failed | None:
+    """Explain a login that cannot get through a CONNECT frame as it is; None where nothing speaks against it.
+
+    STOMP 1.2 leaves a CONNECT frame's headers unescaped, and the brokers unescape them all the same: RabbitMQ (3.8 to
+    4.3) closes the connection on an escape that it does not know, ActiveMQ (5.17.2) leaves that as it is. STOMP 1.0
+    strips leading blanks, ActiveMQ those at both ends.
     """
-    if "\\" in broker.password:
-        unfit = "has a backslash, which RabbitMQ takes for an escape in a CONNECT frame"
-    elif broker.password.startswith(" "):
-        unfit = "begins with a blank, which STOMP 1.0 strips"
-    else:
-        return login_refused(broker, words, only_local=False)
-    return Failed(
-        f"{broker.name} refused the login of {broker.user}: {words}",
-        f"The password {unfit}: it may be right, and over STOMP it does not work.",
-        f"Give {broker.user} a password without it.",
-    )
+    for what, text in (("password", broker.password), ("user name", broker.user)):
+        if reason := _unfit(broker.kind, text):
+            return Failed(
+                said,
+                f"The {what} {reason}: it may be right, and over STOMP it does not work.",
+                f"Give {broker.user} a {what} without it.",
+            )
+    return None
+
+
+def _unfit(kind: str, text: str) -> str:
+    if "\n" in text or "\r" in text:
+        return "has a line break, which ends a header of a STOMP frame"
+    if kind == "activemq":
+        if any(escape in text for escape in ("\\n", "\\c", "\\\\")):
+            return "has a backslash before n, c or a backslash, which ActiveMQ takes for an escape in a CONNECT frame"
+        return "begins or ends with a blank, which ActiveMQ cuts off" if text != text.strip() else ""
+    if "\\" in text:
+        return "has a backslash, which RabbitMQ takes for an escape in a CONNECT frame"
+    return "begins with a blank, which STOMP 1.0 strips" if text.startswith(" ") else ""

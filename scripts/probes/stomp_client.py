@@ -19,8 +19,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from probes import diagnosis, stomp_errors
+from probes import diagnosis, refusals, stomp_errors
 from probes.attempts import attempt
+from probes.classify import Speaks
 from probes.model import (
     ARRIVAL_SECONDS,
     CONNECT_SECONDS,
@@ -57,7 +58,16 @@ class Frame:
     @property
     def words(self) -> str:
         """What an ERROR frame says: its message header and its body."""
-        return ": ".join(part for part in (self.headers.get("message", ""), self.body.strip()) if part)
+        message, body = self.headers.get("message", ""), self.body.strip()
+        # ActiveMQ says the same in both, before what its own programmers want to know.
+        return message if message and message in body else ": ".join(part for part in (message, body) if part)
+
+
+def error_words(data: bytes) -> str:
+    """Return what the bytes of an ERROR frame say; the bytes themselves, if they are something else."""
+    text = data.decode("utf-8", "replace")
+    _, found, rest = text.partition("\nmessage:")
+    return rest.partition("\n")[0] if found else repr(text[:80])
 
 
 class ErrorFrame(Exception):
@@ -337,11 +347,22 @@ def connect(
         except (ErrorFrame, DeadlineExceeded, ProbeStop):
             raise
         except Exception as error:  # stomp.py raises the socket's errors and its own, all without a reason
-            raise diagnosis.no_connection(context, "stomp", str(error) or "no reason given") from error
+            words = str(error) or "no reason given"
+            if isinstance(error, ConnectionLost) and password == context.broker.password:
+                _refuse_unfit(context, words)
+            raise diagnosis.no_connection(context, "stomp", words) from error
         yield Session(context, connection, inbox)
     finally:
         with contextlib.suppress(Exception):
             connection.transport.disconnect_socket()
+
+
+def _refuse_unfit(context: Context, words: str) -> None:
+    """Raise Failed for a login that a STOMP broker hung up on, where it cannot get through a frame as it is."""
+    endpoint = context.endpoint("stomp")
+    known = refusals.unfit_for_stomp(context.broker, f"{endpoint} speaks STOMP, and {words}.")
+    if known is not None and context.settings.ports.port(endpoint.host, endpoint.port).speaks is Speaks.STOMP:
+        raise known
 
 
 def _attempt(transport: Any, context: Context) -> None:

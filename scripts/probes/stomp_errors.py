@@ -28,7 +28,7 @@ def explain(broker: Broker, words: str, vhost_exists: Callable[[], bool]) -> Fai
             "Give one of its groups read, write and admin on that queue and topic in activemq_authorization.",
         )
     if "password is invalid" in words:
-        return refusals.login_refused(broker, words, only_local=False)
+        return refusals.stomp_login_refused(broker, words)
     if "non-loopback access denied" in words:
         return refusals.login_refused(broker, words, only_local=True)
     if "Access refused for user" in words:
