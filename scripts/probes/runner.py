@@ -155,8 +155,9 @@ def _too_slow(broker: Broker, settings: Settings, step: str) -> Finding:
             came_back,
             f"{broker.name} does not take this message: at a limit of its store, memory or temporary store it lets "
             "whoever sends wait, without a word.",
-            "`journalctl -u 'activemq-*' | grep -E 'is Full|Limit.*reached'` names the limit: have consumers empty the "
-            "queues, or raise it (activemq_store_limit, activemq_memory_percent, activemq_temporary_limit).",
+            "`journalctl -u 'activemq-*' | grep -E 'is Full|Limit.*reached|No space left'` names the limit: have "
+            "consumers empty the queues, or raise it (activemq_store_limit, activemq_memory_percent, "
+            "activemq_temporary_limit).",
         )
     meaning = f"{broker.name} accepted the connection and did not do its part in time."
     if broker.kind == "activemq":

@@ -27,6 +27,13 @@ def explain(broker: Broker, words: str, vhost_exists: Callable[[], bool]) -> Fai
             f"The user {broker.user} lacks a permission that the probe needs on brokerkit.smoke.>.",
             "Give one of its groups read, write and admin on that queue and topic in activemq_authorization.",
         )
+    if "No space left on device" in words:  # ActiveMQ, of its store
+        return Failed(
+            f"{broker.name} sent ERROR: {words}",
+            "The disk that holds the broker's store is full: persistent messages are refused or wait.",
+            "Make room on it (`df -h` on the host; the store is in activemq_data_directory), and read the broker's "
+            "log: what it says of the disk decides whether it has to be restarted.",
+        )
     if "password is invalid" in words:
         return refusals.stomp_login_refused(broker, words)
     if "non-loopback access denied" in words:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 from loopback import Handler, answers, free_port, server, silent, speaks_first
-from probes import registry, runner
+from probes import registry, runner, stomp_errors
 from probes.model import Broker, Endpoint, ExitCode, Listener, Result, Settings, Status
 from probes.report import Run, to_nagios
 from probes.runner import _too_slow
@@ -99,4 +99,11 @@ def test_a_store_that_is_full_is_looked_for_by_the_words_of_the_log() -> None:
     # As 5.17.2 logs it.
     line = "limit=20971520: Persistent store is Full, 100% of 20971520. Stopping producer"
     assert pattern and re.search(pattern[1], line)
+    assert re.search(pattern[1], "java.io.IOException: No space left on device")
     assert "activemq_store_limit" in finding.remedy and "Usage Manager" not in finding.remedy
+
+
+def test_a_disk_that_is_full_is_named() -> None:
+    words = "java.io.IOException\\c No space left on device"  # as 5.17.2 answers a persistent message
+    finding = stomp_errors.explain(broker(1), words, lambda: True).finding
+    assert "disk" in finding.meaning and "activemq_data_directory" in finding.remedy
