@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import math
 import os
 import secrets
@@ -162,6 +163,11 @@ def _brokers(options: argparse.Namespace, env: Mapping[str, str]) -> list[Broker
                     ExitCode.USAGE,
                     f"--{name} belongs to --amqp, --stomp or --management; the endpoints file has its own.",
                 )
+        for option in ("inventory", "broker"):
+            if getattr(options, option) and not _names(getattr(options, option)):
+                raise Refusal(
+                    ExitCode.USAGE, f"--{option} names nothing; leave it out to cover every broker."
+                )
         brokers = endpoints.load(options.endpoints or DEFAULT_ENDPOINTS)
         return endpoints.select(brokers, _names(options.inventory), _names(options.broker))
     if options.inventory or options.broker:
@@ -242,8 +248,6 @@ def _quiet_libraries() -> None:
 
 
 def _report(run: Run, options: argparse.Namespace, env: Mapping[str, str], stdout: IO[str]) -> int:
-    import io
-
     from probes import report
 
     target = stdout if options.output is None else io.StringIO()
@@ -297,4 +301,9 @@ def main(argv: Sequence[str], env: Mapping[str, str], stdout: IO[str], stderr: I
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a terminal or a pipe that takes ASCII alone gets what it can show
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(main(sys.argv[1:], os.environ, sys.stdout, sys.stderr))

@@ -176,6 +176,7 @@ def name(broker: Broker, kind: str | None, seconds: float = _ASK_SECONDS) -> Bro
     Raises Refusal when its URLs lead to different brokers. RabbitMQ is assumed of one that cannot be asked.
     """
     if kind is not None:
+        _refuse_surplus(broker.endpoints, Said(kind, BRANDS[kind]))
         return replace(broker, kind=kind, asked=kind)
     book, seconds = Book(), min(_ASK_SECONDS, seconds)
     asked = {
@@ -201,5 +202,5 @@ def _refuse_surplus(given: Mapping[str, Endpoint], found: Said) -> None:
     if found.kind == "activemq" and surplus:
         raise Refusal(
             ExitCode.USAGE,
-            f"The broker says that it is {found}, which is probed over STOMP alone: leave out {' and '.join(surplus)}.",
+            f"This is to be {found}, which is probed over STOMP alone: leave out {' and '.join(surplus)}.",
         )

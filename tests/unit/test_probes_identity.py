@@ -117,6 +117,11 @@ def test_urls_of_two_brokers_are_refused() -> None:
             identity.name(given(amqp=amqp, stomp=stomp), None)
 
 
+def test_activemq_is_given_by_its_stomp_url_alone() -> None:
+    with pytest.raises(Refusal, match="probed over STOMP alone: leave out --amqp"):
+        identity.name(given(amqp=1, stomp=2), "activemq")
+
+
 @pytest.mark.parametrize(("kind", "answer"), [("rabbitmq", ACTIVEMQ), ("activemq", RABBITMQ)])
 def test_a_swapped_kind_is_seen_before_the_first_declaration(
     tmp_path: Path, kind: str, answer: bytes

@@ -85,6 +85,10 @@ def test_help_and_list_need_no_broker() -> None:
         (["--amqp", "amqp://smoke@h", "--endpoints", "e.json"], "exclude each other"),
         (["--password-file", "pw"], "--password-file belongs to --amqp"),
         (["--denied-vhost", "/"], "--denied-vhost belongs to"),
+        (["--kind", "activemq"], "--kind belongs to"),
+        (["--inventory", ""], "--inventory names nothing"),
+        (["--broker", ","], "--broker names nothing"),
+        (["--inventory", "a", "--amqp", "amqp://smoke@h"], "choose from the endpoints file"),
     ],
 )
 def test_wrong_arguments_are_one_sentence(argv: list[str], words: str) -> None:
@@ -204,6 +208,15 @@ def test_as_a_program() -> None:
     program = [sys.executable, str(ROOT / "scripts" / "smoke.py")]
     done = subprocess.run([*program, "--only", "nonsense"], capture_output=True, text=True, check=False)
     assert done.returncode == 64 and "Traceback" not in done.stderr
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [*program, "--nagios", "--only", "n\u00f6"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=ascii_only,
+    )
+    assert done.returncode == 3 and "n\\xf6" in done.stdout and "defect" not in done.stdout + done.stderr
     read, write = os.pipe()
     os.close(read)
     gone = subprocess.run([*program, "--list"], stdout=write, stderr=subprocess.PIPE, text=True, check=False)
