@@ -161,11 +161,15 @@ def simulate(specs: list[str]) -> dict[str, Any]:
     return {"packages": parse_plan(done.stdout), "error": error if done.returncode else None}
 
 
+def properties(unit: str, names: list[str]) -> dict[str, str]:
+    """Return properties of a systemd unit, as `systemctl show` prints them."""
+    done = _run(["systemctl", "show", unit, "--property", ",".join(names)])
+    return dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+
+
 def unit(name: str) -> dict[str, Any]:
     """Return systemd's view of the unit: load_state, active_state, unit_file_state, main_pid (0 when not running)."""
-    wanted = ("LoadState", "ActiveState", "UnitFileState", "MainPID")
-    done = _run(["systemctl", "show", name, "--property", ",".join(wanted)])
-    values = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    values = properties(name, ["LoadState", "ActiveState", "UnitFileState", "MainPID"])
     return {
         "load_state": values.get("LoadState", "not-found"),
         "active_state": values.get("ActiveState", "inactive"),

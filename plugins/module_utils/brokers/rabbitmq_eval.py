@@ -1,7 +1,7 @@
 """Questions to a running RabbitMQ node, one call each: Erlang expressions whose value comes back as plain data.
 
-They run on 3.8 to 4.3. What they are asked never holds a secret, since it stands in the arguments of rabbitmqctl; what
-they answer may.
+They run on 3.8 to 4.3. Debian's wrapper of rabbitmqctl has a shell read its arguments: no dollar signs, no backslashes.
+What they are asked never holds a secret, since it stands in the arguments of rabbitmqctl; what they answer may.
 """
 
 from __future__ import annotations
@@ -189,3 +189,46 @@ def plugin_uses(wanted: Iterable[str]) -> list[list[str]]:
     """
     found: list[list[str]] = ask(PLUGIN_USES.replace("WANTED", atoms(wanted), 1))
     return found
+
+
+# What a node runs on: where its files are, what follows from them, and the Erlang terms that they hold. Terms come as
+# the role's variables write them: {_atom: x}, {_binary: x}, {_tuple: [...]}; {_unknown: text} is what has no such form.
+SETTINGS = """
+Latin = fun(L) -> lists:all(fun(C) -> is_integer(C) andalso C >= 32 andalso C < 127 end, L) end,
+Pairs = fun(L) -> lists:all(fun({K, _}) -> is_atom(K) andalso hd(atom_to_list(K) ++ "_") =/= 95; (_) -> false end, L)
+    andalso length(lists:usort([K || {K, _} <- L])) =:= length(L) end,
+Plain = fun
+    P(true) -> true; P(false) -> false; P(A) when is_atom(A) -> #{<<"_atom">> => atom_to_binary(A, utf8)};
+    P(N) when is_number(N) -> N;
+    P(B) when is_binary(B) -> case unicode:characters_to_list(B) of L when is_list(L) -> #{<<"_binary">> => B};
+        _ -> #{<<"_unknown">> => iolist_to_binary(io_lib:format("~p", [B]))} end;
+    P([]) -> [];
+    P(L) when is_list(L) -> case is_integer(hd(L)) andalso length(L) > 1 andalso Latin(L) of
+        true -> list_to_binary(L);
+        false -> case is_tuple(hd(L)) andalso Pairs(L) of
+            true -> maps:from_list([{atom_to_binary(K, utf8), P(V)} || {K, V} <- L]);
+            false -> [P(V) || V <- L] end end;
+    P(T) when is_tuple(T) -> #{<<"_tuple">> => [P(V) || V <- tuple_to_list(T)]};
+    P(Other) -> #{<<"_unknown">> => iolist_to_binary(io_lib:format("~p", [Other]))} end,
+Get = fun(A, K) -> case application:get_env(A, K) of {ok, V} -> Plain(V); _ -> null end end,
+Files = rabbit:config_files(),
+Terms = maps:from_list([{list_to_binary(F), Plain(T)} || F <- Files, filename:extension(F) =:= ".config",
+    {ok, [T]} <- [file:consult(F)]]),
+Variable = fun(N) -> case os:getenv(N) of false -> null; V -> list_to_binary(V) end end,
+Answer = #{
+    version => list_to_binary(rabbit_misc:version()),
+    node => atom_to_binary(node(), utf8),
+    files => [list_to_binary(F) || F <- Files],
+    terms => Terms,
+    enabled => rabbit_plugins:read_enabled(element(2, application:get_env(rabbit, enabled_plugins_file))),
+    distribution_port => lists:max([0 | [element(6, L) || L <- rabbit_networking:node_listeners(node()),
+        element(3, L) =:= clustering]]),
+    distribution_address => Get(kernel, inet_dist_use_interface),
+    epmd_port => Variable("ERL_EPMD_PORT"),
+    epmd_address => Variable("ERL_EPMD_ADDRESS"),
+    crash_dump_seconds => Variable("ERL_CRASH_DUMP_SECONDS"),
+    rabbit => maps:from_list([{K, Get(rabbit, K)} || K <- [tcp_listeners, vm_memory_high_watermark, disk_free_limit,
+        heartbeat, channel_max, loopback_users]]),
+    management => maps:from_list([{K, Get(rabbitmq_management, K)} || K <- [tcp_config, ssl_config, listener]]),
+    stomp => Get(rabbitmq_stomp, tcp_listeners)}
+"""

@@ -15,7 +15,7 @@ from .published import is_placeholder
 
 Settings = dict[str, Any]
 
-_COOKIE = re.compile(r"[A-Za-z0-9_-]{20,255}\Z")
+_COOKIE = re.compile(r"[A-Za-z0-9_/+=-]{20,255}\Z")  # what Erlang makes itself is base64 from OTP 25 on
 _NODE = re.compile(r"[A-Za-z0-9_-]+@[A-Za-z0-9.-]+\Z")
 _PLUGIN = re.compile(r"[a-z][a-z0-9_]*\Z")
 _KEY = re.compile(r"[A-Za-z0-9_$-]+(\.[A-Za-z0-9_$-]+)*\Z")
@@ -134,7 +134,7 @@ def _secret_refusals(settings: Settings) -> list[str]:
     if not _COOKIE.match(cookie):
         found.append(
             f"rabbitmq_erlang_cookie: has {len(cookie)} characters or characters that are not "
-            "letters, digits, '_' and '-'; "
+            "letters, digits, '_', '-', '/', '+' and '='; "
             "give 20 to 255 of them, for example the output of `openssl rand -hex 24`"
         )
     elif is_placeholder(cookie) or len(set(cookie)) < 6:
@@ -306,7 +306,60 @@ def refusals(settings: Settings) -> list[str]:
     """
     found = _secret_refusals(settings) + _name_refusals(settings)
     found += _address_refusals(settings) + _port_refusals(settings)
+    found += _environment_refusals(settings)
     return found + _limit_refusals(settings) + _free_config_refusals(settings)
+
+
+# Names of rabbitmq-env.conf, without the prefix RABBITMQ_, and what says it instead.
+_OWNED_ENVIRONMENT = {
+    "NODENAME": "rabbitmq_node_name",
+    "USE_LONGNAME": "rabbitmq_node_name",
+    "DIST_PORT": "rabbitmq_distribution_port",
+    "NODE_PORT": "rabbitmq_amqp_port",
+    "NODE_IP_ADDRESS": "rabbitmq_amqp_address",
+    "ERL_EPMD_PORT": "rabbitmq_epmd_port",
+    "ERL_EPMD_ADDRESS": "rabbitmq_epmd_address",
+    "ERL_CRASH_DUMP_SECONDS": "rabbitmq_crash_dumps",
+    "ENABLED_PLUGINS": "rabbitmq_plugins",
+}
+_FIXED_PLACES = frozenset(
+    {
+        "MNESIA_BASE",
+        "MNESIA_DIR",
+        "CONFIG_FILE",
+        "CONFIG_FILES",
+        "ADVANCED_CONFIG_FILE",
+        "ENABLED_PLUGINS_FILE",
+        "LOAD_DEFINITIONS",
+        "FEATURE_FLAGS_FILE",
+    }
+)
+_SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+def _environment_refusals(settings: Settings) -> list[str]:
+    found = []
+    for key, value in settings["rabbitmq_environment"].items():
+        name = str(key)[len("RABBITMQ_") :] if str(key).startswith("RABBITMQ_") else str(key)
+        where = f"rabbitmq_environment.{key}"
+        if not _SHELL_NAME.match(str(key)):
+            found.append(f"{where}: is not a name of a shell variable; use letters, digits and '_'")
+        elif name in _OWNED_ENVIRONMENT:
+            found.append(f"{where}: is written by the role already; use {_OWNED_ENVIRONMENT[name]}")
+        elif name in _FIXED_PLACES:
+            found.append(
+                f"{where}: would have the node look for its data or files elsewhere than this role does; drop it"
+            )
+        elif name == "SERVER_ADDITIONAL_ERL_ARGS" and settings["rabbitmq_distribution_address"]:
+            found.append(
+                f"{where}: is what binds the node to rabbitmq_distribution_address; set that to '', or put the "
+                "settings into rabbitmq_advanced_config"
+            )
+        if not isinstance(value, (str, int, float)) or isinstance(value, bool) or "\n" in str(value):
+            found.append(
+                f"{where}: is not one line of text; give it as the shell reads it, quoted where it has blanks"
+            )
+    return found
 
 
 def _quantity(text: str, relative: str) -> Any:
