@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "module_utils"))
 
 from ansible.errors import AnsibleFilterError
-from brokers import adopt, backup, model, published, validate
+from brokers import adopt, backup, model, omissions, published, validate
+
+_BESIDE = ("extra_tags", "extra_references", "left_out")
 
 
 def rabbitmq_topology_refusals(
@@ -22,6 +25,7 @@ def rabbitmq_topology_refusals(
     prune: Mapping[str, Any] | None = None,
     protected: Sequence[str] = (),
     broker: Mapping[str, Any] | None = None,
+    extra_references: Sequence[Any] = (),
 ) -> list[str]:
     """Return what is wrong with a declared document: sentences with their remedies, none when all is well.
 
@@ -29,7 +33,7 @@ def rabbitmq_topology_refusals(
     those that are published.
     """
     document = plain(document)
-    found = validate.refusals(document, prefix, plain(extra_tags), closed)
+    found = validate.refusals(document, prefix, plain(extra_tags), closed, plain(extra_references))
     if broker:
         named = {f"{prefix}{kind}": items for kind, items in document.items()}
         address = published.broker_address(broker["url"], broker["address"])
@@ -37,12 +41,24 @@ def rabbitmq_topology_refusals(
     return found + validate.prune_refusals(model.Prune(plain(prune or {}), tuple(plain(protected))), prefix)
 
 
-def rabbitmq_topology_from_backup(path: str) -> dict[str, list[dict[str, Any]]]:
-    """Return the document that a file of definitions amounts to, by kind of object."""
+def rabbitmq_topology_from_backup(path: str, login: str = "") -> dict[str, Any]:
+    """Return the document that a file of definitions amounts to, by kind of object, and what is to be allowed for it.
+
+    `login` is the user who restores it: it keeps the password that it has, or the run would lock itself out.
+    """
+    return _from_backup(str(path), str(login), Path(path).stat().st_mtime_ns if Path(path).exists() else 0)
+
+
+@functools.lru_cache(maxsize=4)
+def _from_backup(path: str, login: str, changed: int) -> dict[str, Any]:
+    """Read once in each of Ansible's processes, which works a variable out anew at each mention of it."""
     try:
-        return adopt.document_of(backup.load(path))
+        definitions = backup.load(path)
     except backup.BackupFailed as error:
         raise AnsibleFilterError(str(error)) from None
+    version = model.parse_version(str(definitions.get("rabbitmq_version", "")))
+    settled = omissions.settle(adopt.document_of(definitions), version, login)
+    return {**settled.document, **{name: getattr(settled, name) for name in _BESIDE}}
 
 
 def plain(value: Any) -> Any:

@@ -66,6 +66,13 @@ options:
     type: list
     elements: str
     default: []
+  extra_references:
+    description:
+      - Objects that items may name although they are neither declared nor on the broker, because something else makes
+        them. Each has its C(kind), such as C(exchanges), and what names one, such as C(vhost) and C(name).
+    type: list
+    elements: dict
+    default: []
   prune:
     description:
       - What may be removed although no item names it, by kind of object. Each kind holds its scope, a dictionary of
@@ -421,7 +428,7 @@ options:
       apply_to:
         description: What it applies to; the single types of queue need RabbitMQ 3.12.
         type: str
-        choices: [queues, classic_queues, quorum_queues, streams]
+        choices: [queues, all, classic_queues, quorum_queues, streams]
       state:
         description: Whether the operator policy exists.
         type: str
@@ -663,6 +670,7 @@ from ansible.module_utils.brokers.options import CONNECTION, kind_options
 BEHAVIOUR = {
     "plan_without_broker": {"type": "bool", "default": False},
     "extra_tags": {"type": "list", "elements": "str", "default": []},
+    "extra_references": {"type": "list", "elements": "dict", "default": []},
     "prune": {"type": "dict", "default": {}},
     "prune_protected": {"type": "list", "elements": "str", "default": []},
     "prune_limit": {"type": "int", "default": 10},
@@ -687,7 +695,13 @@ def wanted_of(params):
     """What the operator asked for."""
     prune = Prune(params["prune"], tuple(params["prune_protected"]), params["prune_limit"])
     document = {name: params[name] for name in BY_NAME}
-    return converge.Wanted(document, params["prefix"], tuple(params["extra_tags"]), prune)
+    return converge.Wanted(
+        document,
+        params["prefix"],
+        tuple(params["extra_tags"]),
+        tuple(params["extra_references"]),
+        prune,
+    )
 
 
 def store_of(params):

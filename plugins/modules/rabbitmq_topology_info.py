@@ -10,7 +10,7 @@ description:
   - Reads the broker and returns the variables of the role C(rabbitmq_topology) that describe it, as YAML text.
   - Secrets (password hashes, and parameters with a password in a URI) are in a text of their own, to be encrypted.
     They are in the module's result, so a task that asks for them needs C(no_log).
-  - Converging what was read changes nothing.
+  - Converging what was read changes nothing. What no document can declare is left out, and said in a comment.
 options:
   url:
     description: Address of the management API, with its path prefix if it has one.
@@ -78,8 +78,13 @@ vault:
   description: The secrets, as YAML, to be encrypted.
   returned: success
   type: str
+left_out:
+  description: What C(document) does not say of the broker, and why; sentences.
+  returned: success
+  type: list
+  elements: str
 counts:
-  description: How many objects there are, by kind.
+  description: How many objects the document declares, by kind.
   returned: success
   type: dict
 backup_file:
@@ -95,7 +100,8 @@ broker_version:
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.brokers import adopt, api, backup
+from ansible.module_utils.brokers import adopt, adopted_files, api, backup, omissions
+from ansible.module_utils.brokers.model import parse_version
 from ansible.module_utils.brokers.options import CONNECTION
 
 OPTIONS = {
@@ -112,17 +118,21 @@ def read(params):
         definitions = adopt.whole_definitions(client)
     finally:
         client.close()
-    document = adopt.document_of(definitions)
-    shown, vault = adopt.without_secrets(document)
+    version = definitions["rabbitmq_version"]
+    settled = omissions.settle(
+        adopt.document_of(definitions), parse_version(version), params["username"], auto_delete=False
+    )
+    document, vault = adopted_files.files(settled, params["prefix"], version)
     result = {
-        "document": adopt.render(shown, params["prefix"]),
-        "vault": adopt.render_vault(vault),
-        "counts": {name: len(items) for name, items in document.items()},
-        "broker_version": definitions["rabbitmq_version"],
+        "document": document,
+        "vault": vault,
+        "counts": {name: len(items) for name, items in settled.document.items()},
+        "left_out": settled.left_out,
+        "broker_version": version,
     }
     if params["backup_dir"]:
         store = backup.Store(params["backup_dir"], params["backup_keep"], urlsplit(params["url"]).netloc)
-        result["backup_file"] = store.keep(definitions, definitions["rabbitmq_version"])
+        result["backup_file"] = store.keep(definitions, version)
     return result
 
 

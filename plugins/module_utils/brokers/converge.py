@@ -45,6 +45,7 @@ class Wanted:
     document: Mapping[str, Any]
     prefix: str = ""
     extra_tags: tuple[str, ...] = ()
+    extra_references: tuple[Any, ...] = ()
     prune: Prune = NO_PRUNE
 
 
@@ -107,7 +108,9 @@ def converge(
 
 
 def _checked(wanted: Wanted) -> Desired:
-    refused = validate.refusals(wanted.document, wanted.prefix, wanted.extra_tags)
+    refused = validate.refusals(
+        wanted.document, wanted.prefix, wanted.extra_tags, extra_references=wanted.extra_references
+    )
     refused += validate.prune_refusals(wanted.prune, wanted.prefix)
     if refused:
         raise Refused(refused)
@@ -124,7 +127,7 @@ def _planned(client: Client, wanted: Wanted, desired: Desired) -> tuple[Snapshot
     states = queue_states(client, queues_at_stake(desired, current, wanted.prune), current)
     user, owed = client.access.username, kept.left_over(snapshot)
     todo = plan(desired, current, user, states, wanted.prune, owed)
-    wrong = validate.refusals_against(desired, current, snapshot, wanted.prefix)
+    wrong = validate.refusals_against(desired, current, snapshot, wanted.prefix, wanted.extra_references)
     refused = [text for action in todo.actions for text in wrong.get(action.path, ())]
     if refused or todo.refusals:
         raise Refused([*refused, *todo.refusals])

@@ -12,7 +12,9 @@ from .model import Action, Field, Object
 
 MASK = "********"
 PLAIN = re.compile(r"[A-Za-z0-9_/.][A-Za-z0-9_/. @-]*\Z")
-NOT_TEXT = re.compile(r"(?i)(null|true|false|yes|no|on|off|y|n|~|[0-9._+-]+(e[0-9]+)?)\Z")
+NOT_TEXT = re.compile(
+    r"(?i)(null|true|false|yes|no|on|off|y|n|~|[0-9._+-]+(e[0-9]+)?|0x[0-9a-f_]+|0b[01_]+|[.](inf|nan))\Z"
+)
 
 
 def render(actions: Iterable[Action]) -> dict[str, str]:

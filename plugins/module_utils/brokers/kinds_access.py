@@ -39,6 +39,13 @@ def as_queue_type(value: Any) -> Any:
 
 VHOST_DETAILS = "/api/vhosts?columns=name,description,tags,default_queue_type,protected_from_deletion,tracing"
 BATCHED_VHOSTS = (3, 10)
+# How the broker may name a queue type inside: by the module that implements it. "undefined" is what no type becomes.
+QUEUE_TYPE_MODULES = {
+    "undefined": None,
+    "rabbit_classic_queue": "classic",
+    "rabbit_quorum_queue": "quorum",
+    "rabbit_stream_queue": "stream",
+}
 DELETION_PROTECTION = (4, 1)
 
 
@@ -57,7 +64,8 @@ def vhost_details(desired: Desired, snapshot: Snapshot) -> list[str]:
 
 def read_vhosts(snapshot: Snapshot) -> list[Object]:
     raws = snapshot.extra.get(VHOST_DETAILS) or snapshot.section("vhosts")
-    return [{"name": raw["name"], **vhost_fields({**(raw.get("metadata") or {}), **raw})} for raw in raws]
+    # Backups for 3.8 hold the tags twice: whole in the metadata, and as the one text that its import takes.
+    return [{"name": raw["name"], **vhost_fields({**raw, **(raw.get("metadata") or {})})} for raw in raws]
 
 
 def vhost_fields(raw: Object) -> Object:
@@ -66,7 +74,7 @@ def vhost_fields(raw: Object) -> Object:
     return {
         "description": raw.get("description") or "",
         "tags": sorted(as_set(raw.get("tags"))),
-        "default_queue_type": None if queue_type == "undefined" else queue_type,
+        "default_queue_type": QUEUE_TYPE_MODULES.get(str(queue_type), queue_type),
         "protected_from_deletion": raw.get("protected_from_deletion", False),
         **({"tracing": raw["tracing"]} if "tracing" in raw else {}),
     }
@@ -276,7 +284,7 @@ def remove_topic_permission(target: Object) -> Request:
 TOPIC_PERMISSIONS = Kind(
     name="topic_permissions",
     noun="topic permission",
-    identity=(USER, VHOST, Field("exchange", required=True)),
+    identity=(USER, VHOST, Field("exchange", required=True, empty=True)),
     fields=(permission("write"), permission("read")),
     read=read_topic_permissions,
     write=write_topic_permission,

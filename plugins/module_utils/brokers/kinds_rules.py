@@ -68,7 +68,8 @@ def policy_fields(*scopes: str) -> tuple[Field, ...]:
     )
 
 
-QUEUE_SCOPES = ("queues", "classic_queues", "quorum_queues", "streams")
+# The first is a new one's. rabbitmqctl's own is "all", which means the same of an operator policy's keys.
+OPERATOR_SCOPES = ("queues", "all", "classic_queues", "quorum_queues", "streams")
 
 
 def policy_out(values: Object) -> Object:
@@ -77,7 +78,11 @@ def policy_out(values: Object) -> Object:
 
 
 def policy_in(raw: Object) -> Object:
-    return {"apply_to" if key == "apply-to" else key: value for key, value in raw.items()}
+    """A policy out of the API, where 2.0 is a priority as well as 2."""
+    policy = {"apply_to" if key == "apply-to" else key: value for key, value in raw.items()}
+    if isinstance(policy.get("priority"), float) and policy["priority"].is_integer():
+        policy["priority"] = int(policy["priority"])
+    return policy
 
 
 def write_policy(action: Action, context: Context) -> list[Write]:
@@ -115,7 +120,7 @@ OPERATOR_POLICIES = Kind(
     name="operator_policies",
     noun="operator policy",
     identity=(VHOST, NAME),
-    fields=policy_fields(*QUEUE_SCOPES),
+    fields=policy_fields(*OPERATOR_SCOPES),
     read=read_operator_policies,
     write=write_operator_policy,
     remove=lambda target: Request("DELETE", path("operator-policies", target["vhost"], target["name"])),
@@ -220,7 +225,10 @@ GLOBAL_PARAMETERS = Kind(
     identity=(NAME,),
     fields=(VALUE,),
     read=lambda snapshot: [
-        dict(raw) for raw in snapshot.section("global_parameters") if not raw["name"].startswith(OWN_PREFIXES)
+        # The broker writes null for the empty name.
+        {**raw, "name": raw["name"] or ""}
+        for raw in snapshot.section("global_parameters")
+        if not str(raw["name"]).startswith(OWN_PREFIXES)
     ],
     write=lambda action, context: [Definition("global_parameters", dict(action.after or {}))],
     remove=lambda target: Request("DELETE", path("global-parameters", target["name"])),

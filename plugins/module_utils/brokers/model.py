@@ -155,6 +155,11 @@ class Reference:
     kind: str
     identity: Identity
 
+    @property
+    def needed(self) -> bool:
+        """Whether the broker refuses to make the item without it; a policy or an argument may name what is nowhere."""
+        return self.field in ("user", "vhost", "source", "destination")
+
 
 @dataclass(frozen=True)
 class Action:

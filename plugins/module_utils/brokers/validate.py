@@ -35,7 +35,11 @@ USER_TAGS = ("administrator", "monitoring", "policymaker", "management", "impers
 
 
 def refusals(
-    document: Mapping[str, Any], prefix: str = "", extra_tags: Sequence[str] = (), closed: bool = False
+    document: Mapping[str, Any],
+    prefix: str = "",
+    extra_tags: Sequence[str] = (),
+    closed: bool = False,
+    extra_references: Sequence[Any] = (),
 ) -> list[str]:
     """What is wrong with a declared document, as sentences.
 
@@ -43,8 +47,12 @@ def refusals(
     :param prefix: what stands before the option's name where the operator wrote it.
     :param extra_tags: user tags that are right although RabbitMQ gives them no meaning of its own.
     :param closed: whether items may refer only to what the document itself declares.
+    :param extra_references: objects that items may name wherever they are, by kind and name.
     """
-    found = documents.shape_refusals(document, prefix)
+    found = [
+        *documents.shape_refusals(document, prefix),
+        *_extra_reference_refusals(extra_references, prefix),
+    ]
     if found:
         return found
     desired = documents.expand(document, prefix)
@@ -53,11 +61,16 @@ def refusals(
         *_unknown_tags(desired, extra_tags, prefix),
         *_references_to_absent(desired),
     ]
-    return found + [text for _, text in _unknown_references(desired, {}, prefix) if closed]
+    known = made_elsewhere(extra_references)
+    return found + [text for _, text in _unknown_references(desired, {}, prefix, known) if closed]
 
 
 def refusals_against(
-    desired: Desired, current: Current, snapshot: Snapshot, prefix: str = ""
+    desired: Desired,
+    current: Current,
+    snapshot: Snapshot,
+    prefix: str = "",
+    extra_references: Sequence[Any] = (),
 ) -> dict[str, list[str]]:
     """What is wrong with an expanded document on this broker, by the path of the item.
 
@@ -66,7 +79,7 @@ def refusals_against(
     """
     found: dict[str, list[str]] = defaultdict(list)
     for path, text in (
-        *_unknown_references(desired, current, prefix),
+        *_unknown_references(desired, current, prefix, made_elsewhere(extra_references)),
         *_version_refusals(desired, current, snapshot.version),
         *_broker_refusals(desired, snapshot),
         *((path, text) for path, fatal, text in obsolete.found(desired, snapshot.version) if fatal),
@@ -161,8 +174,26 @@ def _references_to_absent(desired: Desired) -> Iterator[str]:
 Found = Iterator["tuple[str, str]"]  # the path of an item, and what is wrong with it
 
 
-def _unknown_references(desired: Desired, current: Current, prefix: str) -> Found:
-    declared = {(item.kind.name, item.identity) for item in _items(desired)}
+def made_elsewhere(extra_references: Sequence[Any]) -> set[tuple[str, Identity]]:
+    """The objects that somebody else makes: their kind and identity."""
+    return {(one["kind"], BY_NAME[one["kind"]].identify(one)) for one in extra_references}
+
+
+def _extra_reference_refusals(extra_references: Sequence[Any], prefix: str) -> Iterator[str]:
+    for index, one in enumerate(extra_references):
+        path = f"{prefix}extra_references[{index}]"
+        kind = BY_NAME.get(str(one.get("kind"))) if isinstance(one, Mapping) else None
+        if kind is None:
+            known = ", ".join(BY_NAME)
+            yield f"{path}.kind: is missing or no kind of object; write one of {known}"
+        elif {*one} != {"kind", *kind.key} or not all(isinstance(part, str) for part in one.values()):
+            yield f"{path}: does not name one {kind.noun}; write kind, {', '.join(kind.key)}, each as a text"
+
+
+def _unknown_references(
+    desired: Desired, current: Current, prefix: str, elsewhere: set[tuple[str, Identity]]
+) -> Found:
+    declared = elsewhere | {(item.kind.name, item.identity) for item in _items(desired)}
     for item, reference in _references(desired):
         known = (reference.kind, reference.identity) in declared
         if known or reference.identity in current.get(reference.kind, {}):
@@ -172,7 +203,12 @@ def _unknown_references(desired: Desired, current: Current, prefix: str) -> Foun
         yield (
             item.path,
             f"{item.path}.{reference.field}: {reference.identity[-1]!r} is {place}; "
-            "add it there or correct the name",
+            + (
+                "add it there or correct the name"
+                if reference.needed
+                else "add it there, correct the name, or list it in "
+                f"{prefix}extra_references if something else makes it"
+            ),
         )
 
 
