@@ -183,7 +183,13 @@ def name(broker: Broker, kind: str | None, seconds: float = _ASK_SECONDS) -> Bro
         protocol: book.said(protocol, endpoint, seconds) for protocol, endpoint in broker.endpoints.items()
     }
     said = {protocol: one.result() if ended(one, 2 * seconds) else None for protocol, one in asked.items()}
-    kinds = {one.kind: one for one in said.values() if one is not None and one.kind}
+    for protocol, one in said.items():
+        if one is not None and not one.kind:
+            raise Refusal(
+                ExitCode.USAGE,
+                f"--{protocol} leads to {one}; this prober proves RabbitMQ and ActiveMQ (Classic): correct the URL.",
+            )
+    kinds = {one.kind: one for one in said.values() if one is not None}
     if len(kinds) > 1:
         words = " and ".join(
             f"--{protocol} leads to {one}" for protocol, one in said.items() if one is not None

@@ -51,11 +51,24 @@ class Run:
             since = f", unchanged since {written[:16].replace('T', ' ')} UTC" if written else ""
             parts.append(f"{inventory} ({', '.join(broker.name for broker in brokers)}{since})")
         found = [f"Brokers of {listed(parts)}."] if parts else []
+        lost = self.lost()
+        if parts and not lost and gone(self.brokers):
+            found.append(
+                "No inventory of them is on this machine: whether they still name these brokers is not known."
+            )
         return found + [
             f"{inventory} is no longer there: {listed(names)} {'is' if len(names) == 1 else 'are'} probed all the "
             "same; the next run of site.yml, with any inventory, takes what is gone out of the endpoints file."
-            for inventory, names in gone(self.brokers).items()
+            for inventory, names in lost.items()
         ]
+
+    def lost(self) -> dict[str, list[str]]:
+        """Return the inventories that are no longer there, with their brokers' names.
+
+        None where no inventory is there at all: then the file was carried to a machine that has none of them.
+        """
+        found = gone(self.brokers)
+        return found if set(found) < set(self.inventories()) else {}
 
     def exit_code(self) -> ExitCode:
         """Return the exit code: the gravest thing that happened decides."""
@@ -270,6 +283,6 @@ def to_nagios(run: Run) -> tuple[str, int]:
     )
     first = f"{worst[0].broker} {worst[0].probe.name}: {worst[0].detail.removesuffix('.')}; " if worst else ""
     performance = " ".join(f"{status}={run.count(status)};;;0" for status in Status)
-    lost = "".join(f"; {inventory} is no longer there" for inventory in gone(run.brokers))
+    lost = "".join(f"; {inventory} is no longer there" for inventory in run.lost())
     text = f"BROKERKIT {word} - {first}{run.summary()}{lost}".replace("|", "/")
     return f"{text} | {performance} time={run.seconds:.3f}s;;;0\n", state

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +27,7 @@ from activemq_hosts import (
     smoke,
     unit,
 )
-from hosts import Controller, Host, Run, wait_for
+from hosts import ROOT, Controller, Host, Run, wait_for
 
 TWELVE, THIRTEEN = "am-debian12", "am-debian13"
 # An installation whose power was cut: unpacked, not set up, and its dependencies are not there.
@@ -98,6 +101,38 @@ def test_every_probe_passes(converged: Run) -> None:
     found = {(one["broker"], one["probe"]): one["detail"] for one in json.loads(report.stdout)["results"]}
     assert found[TWELVE, "activemq.deadletter"] == "in the dead-letter queue after 1 delivery"
     assert found[THIRTEEN, "activemq.deadletter"] == "in the dead-letter queue after 2 deliveries"
+
+
+@pytest.mark.parametrize(("away", "back"), [("stop", "start"), ("kill --signal=STOP", "kill --signal=CONT")])
+def test_a_broker_that_is_away_or_hangs_is_unavailable_and_advised_as_activemq(
+    pair: Brokers, converged: Run, away: str, back: str
+) -> None:
+    """Stopped, it was a defect of the prober with advice for RabbitMQ; frozen, its heart-beats were blamed."""
+    where = pair.hosts[THIRTEEN]
+    where.run(f"systemctl {away} activemq-main.service")
+    try:
+        endpoints = converged.directory / "endpoints.json"
+        report = smoke(endpoints, "--broker", THIRTEEN, "--timeout", "6", "--format", "json")
+    finally:
+        where.run(f"systemctl {back} activemq-main.service")
+    assert report.returncode == 69, report.stdout + report.stderr
+    remedies = {one["remedy"] for one in json.loads(report.stdout)["results"] if one["status"] != "skip"}
+    assert len(remedies) == 1 and "rabbitmq" not in remedies.pop(), failures(report)
+
+
+def test_a_url_is_asked_which_broker_it_leads_to(debian12: Host) -> None:
+    """A healthy broker was taken for RabbitMQ, and failed stomp.ack."""
+    command = [sys.executable, str(ROOT / "scripts/smoke.py"), "--stomp", f"stomp://smoke@{debian12.address}"]
+    report = subprocess.run(
+        [*command, "--timeout", "40", "--format", "json"],
+        env={**os.environ, "BROKERKIT_PASSWORD": PASSWORDS["smoke"]},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert report.returncode == 0 and failures(report) == {}, report.stdout + report.stderr
+    assert json.loads(report.stdout)["brokers"][0]["kind"] == "activemq"
 
 
 def test_only_what_was_asked_for_listens_and_nobody_else_reads_the_passwords(

@@ -14,7 +14,7 @@ import pytest
 from brokers import endpoints
 from probes import endpoints as prober
 from probes.model import Broker, Refusal
-from probes.report import Run
+from probes.report import Run, to_nagios
 from role_files import ROOT
 from testbed_lib.endpoints import forget
 
@@ -200,6 +200,18 @@ def test_a_run_says_what_it_covers(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert gone.startswith("inventory/b is no longer there: b1 is probed all the same")
     assert "on 3 brokers of inventory/a and inventory/b" in Run(BROKERS, [], 1.0).summary()
     assert Run([broker("h", None)], [], 1.0).covers() == []
+    assert (
+        to_nagios(Run(BROKERS, [], 1.0))[0].partition(" | ")[0].endswith("; inventory/b is no longer there")
+    )
+
+
+def test_a_monitoring_host_without_the_inventories_is_not_told_that_they_are_gone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(prober, "PROJECT", tmp_path)
+    _, unknown = Run(BROKERS, [], 1.0).covers()
+    assert unknown.startswith("No inventory of them is on this machine")
+    assert "no longer" not in to_nagios(Run(BROKERS, [], 1.0))[0]
 
 
 # --- as an operator runs it ---------------------------------------------------------------------------------

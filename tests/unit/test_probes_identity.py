@@ -108,6 +108,7 @@ def test_urls_of_two_brokers_are_refused() -> None:
     for answer, words in (
         (START, "--amqp leads to RabbitMQ 3.10.8 and --stomp leads to ActiveMQ"),
         (b"AMQP\x00\x01\x00\x00", "leave out --amqp"),
+        (START.replace(b"RabbitMQ", b"qpid-cpp"), "--amqp leads to qpid-cpp 3.10.8; this prober proves"),
     ):
         with (
             server(answers(ACTIVEMQ)) as stomp,
