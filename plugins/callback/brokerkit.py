@@ -25,9 +25,15 @@ DOCUMENTATION = """
       - set as stdout in configuration
 """
 
-# Whose messages are sentences.
-_OURS = frozenset(
-    {"broker_refusal", "broker_files", "broker_host_facts", "rabbitmq_topology", "rabbitmq_topology_info"}
+# Modules whose message says everything: Brokerkit's, and the one that starts brokers, after which their own words come.
+_SENTENCES = frozenset(
+    {
+        "ansible.builtin.systemd_service",
+        "broker_files",
+        "broker_host_facts",
+        "rabbitmq_topology",
+        "rabbitmq_topology_info",
+    }
 )
 _WIDEST = 100  # longer lines are hard to read
 
@@ -83,8 +89,10 @@ class CallbackModule(Default):
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """Keep a refusal until its task ends; print anything else as the default does."""
         found = result._result
-        ours = result._task.action in _OURS and isinstance(found.get("msg"), str)
-        if not ours or ignore_errors or "module_stderr" in found or self._display.verbosity > 2:
+        # What a module says comes with how it was called. A task that Ansible could not begin has no such thing: there
+        # the source lines are of use.
+        said = "sentences" in found or (result._task.action in _SENTENCES and "invocation" in found)
+        if not said or ignore_errors or "module_stderr" in found or self._display.verbosity > 2:
             super().v2_runner_on_failed(result, ignore_errors)
             return
         if self._last_task_banner != result._task._uuid:

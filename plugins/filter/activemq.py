@@ -16,7 +16,6 @@ from brokers import (
     activemq_management,
     activemq_settings,
     activemq_versions,
-    collisions,
 )
 
 
@@ -45,7 +44,6 @@ class FilterModule:
             "activemq_listeners": activemq_management.listeners,
             "activemq_uses_tls": activemq_connectors.uses_tls,
             "activemq_uri": activemq_connectors.connector_uri,
-            "broker_port_collisions": collisions.port_collisions,
             "java_property": activemq_access.property_text,
             "systemd_word": systemd_word,
         }

@@ -66,6 +66,6 @@ def test_a_misspelt_variable_is_named_with_the_one_that_was_meant():
     assert sentence.startswith("broker_prot: ") and sentence.endswith("did you mean broker_port?")
 
 
-def test_a_variable_like_no_other_points_at_the_readme():
+def test_a_variable_like_no_other_points_at_the_list():
     (sentence,) = arguments.unknown("broker", ["broker_zzz"], ["x"])
-    assert sentence.endswith("the README lists those that exist")
+    assert sentence.endswith("docs/variables.md lists those that exist")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from brokers.collisions import port_collisions
+from brokers.collisions import port_collisions, refusals
 from role_files import defaults
 
 DEFAULTS = {name: defaults(name) for name in ("rabbitmq", "activemq")}
@@ -57,3 +57,40 @@ def test_two_instances_of_one_machine_collide_too():
 @pytest.mark.parametrize("wrong", [{"activemq_connectors": "stomp"}, {"activemq_jmx_port": "many"}])
 def test_settings_that_are_wrong_are_left_to_the_roles_own_check(wrong: dict[str, Any]):
     assert found({}, wrong) == []
+
+
+def nodes(**hosts: dict[str, Any]) -> list[str]:
+    return refusals(hosts, {"rabbitmq": list(hosts)}, DEFAULTS)
+
+
+def test_two_nodes_with_one_address_are_refused_whatever_their_ports():
+    other = {"rabbitmq_amqp_port": 5673, "rabbitmq_stomp_port": 61614, "rabbitmq_management_port": 15673}
+    (sentence,) = nodes(r1={"ansible_host": "10.0.0.5"}, r2={"ansible_host": "10.0.0.5", **other})
+    assert "r1, r2" in sentence and "10.0.0.5" in sentence and "not supported" in sentence
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        {"db1": {}, "r2": {"ansible_host": "DB1."}},
+        {"r1": {"ansible_host": "fd00::1"}, "r2": {"ansible_host": "FD00:0::1"}},
+        {"r1": {"ansible_connection": "local"}, "r2": {"ansible_connection": "ansible.builtin.local"}},
+    ],
+)
+def test_one_address_is_known_in_each_of_its_forms(hosts: dict[str, Any]):
+    assert len(nodes(**hosts)) == 1
+
+
+def test_nodes_behind_one_address_with_ssh_ports_of_their_own_are_machines_of_their_own():
+    assert (
+        nodes(r1={"ansible_host": "127.0.0.1", "ansible_port": 2222}, r2={"ansible_host": "127.0.0.1"}) == []
+    )
+
+
+def test_a_node_beside_a_broker_of_the_other_kind_is_let_be():
+    hosts = {
+        "r1": {"ansible_host": "10.0.0.5", "rabbitmq_stomp_port": 61623},
+        "mq1": {"ansible_host": "10.0.0.5"},
+        "mq2": {"ansible_host": "10.0.0.5", "activemq_connectors": [{"protocol": "stomp", "port": 61633}]},
+    }
+    assert refusals(hosts, {"rabbitmq": ["r1"], "activemq": ["mq1", "mq2"]}, DEFAULTS) == []

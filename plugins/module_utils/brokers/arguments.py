@@ -7,10 +7,11 @@ returns the values as the specification means them. Both are pure.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from .nearest import nearest
 
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 _WHOLE = re.compile(r"[+-]?\d+\Z")
@@ -146,7 +147,9 @@ def unknown(role: str, given: Iterable[str], known: Iterable[str]) -> list[str]:
     names, found = list(known), []
     for name in given:
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]}?" if near else "the README lists those that exist"
+            near = nearest(role, name, names)
+            hint = (
+                f"did you mean {' or '.join(near)}?" if near else "docs/variables.md lists those that exist"
+            )
             found.append(f"{name}: is not a variable of the role {role}, whose prefix it carries; {hint}")
     return found

@@ -1,4 +1,4 @@
-"""Brokers of one inventory that share a machine: which of their ports collide, from the variables alone.
+"""Brokers of one inventory that share a machine: which may not, and whose ports collide, from the variables alone.
 
 A broker that is configured while another one holds its port is refused by its role, which looks at the host. On a bare
 host nobody holds anything yet, and the first broker would be installed before the second one is refused.
@@ -6,6 +6,8 @@ host nobody holds anything yet, and the first broker would be installed before t
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,6 +38,16 @@ def _of_activemq(settings: dict[str, Any]) -> list[dict[str, Any]]:
 _LISTENERS = {"rabbitmq": _of_rabbitmq, "activemq": _of_activemq}
 
 
+def machine(name: str, variables: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what stands for a host's machine: its address, and the SSH port, by which NAT tells machines apart."""
+    if str(variables.get("ansible_connection", "")).endswith("local"):
+        return ("this machine", "")
+    address = str(variables.get("ansible_host") or name).strip().lower().rstrip(".")
+    with contextlib.suppress(ValueError):  # a name
+        address = ipaddress.ip_address(address).compressed
+    return (address, str(variables.get("ansible_port") or variables.get("ansible_ssh_port") or 22))
+
+
 def wanted(
     kind: str, name: str, variables: Mapping[str, Any], defaults: dict[str, Any]
 ) -> list[dict[str, Any]]:
@@ -48,9 +60,9 @@ def wanted(
         key: variables.get(key, default) if key.endswith(_SUFFIXES) else default
         for key, default in defaults.items()
     }
-    machine = variables.get("ansible_host", name)
+    place = machine(name, variables)
     try:
-        return [{**one, "host": name, "machine": machine, "kind": kind} for one in _LISTENERS[kind](settings)]
+        return [{**one, "host": name, "machine": place, "kind": kind} for one in _LISTENERS[kind](settings)]
     except (KeyError, TypeError, ValueError, AttributeError):
         return []
 
@@ -70,6 +82,29 @@ def collisions(claims: list[dict[str, Any]]) -> list[str]:
                     "start"
                 )
     return found
+
+
+def shared_machines(hosts: Mapping[str, Any], nodes: list[str]) -> list[str]:
+    """Return a sentence for each machine that is to run several RabbitMQ nodes: their files have the same paths."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for name in sorted(nodes):
+        places.setdefault(machine(name, hosts[name]), []).append(name)
+    return [
+        f"ansible_host: {', '.join(names)} are one machine ({address}), and several RabbitMQ nodes on one machine are "
+        "not supported: each would overwrite the others' files; give each host of the group rabbitmq an address of its "
+        "own"
+        for (address, _), names in places.items()
+        if len(names) > 1
+    ]
+
+
+def refusals(
+    hosts: Mapping[str, Any], groups: Mapping[str, list[str]], defaults: dict[str, dict[str, Any]]
+) -> list[str]:
+    """Return what is wrong with the brokers of an inventory that share a machine."""
+    return shared_machines(hosts, list(groups.get("rabbitmq", []))) or port_collisions(
+        hosts, groups, defaults
+    )
 
 
 def port_collisions(

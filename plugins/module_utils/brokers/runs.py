@@ -1,0 +1,87 @@
+"""What is wrong with a run as a whole, whatever the hosts' settings: it would do nothing, or something else than meant.
+
+Ansible skips a play without hosts, and a tag that nothing carries, without a word and with exit code 0.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+OLDEST_ANSIBLE = (2, 19)
+TAGS = ("provision", "declare", "endpoints")
+_BUILT_IN_TAGS = frozenset({"all", "tagged", "untagged", "always", "never"})
+# A group that has this much in common with a broker's is meant to be it; `rabbit` has less, and may be anything.
+_MISSPELT = 0.87
+
+
+def version_refusals(version: str) -> list[str]:
+    """Return a sentence where ansible-core is too old to know whether a template gives a number or a text."""
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    if numbers >= OLDEST_ANSIBLE:
+        return []
+    return [
+        f"ansible-core: this is {version}, and Brokerkit needs 2.19 or later; `make setup` makes an environment that "
+        "has it (. .venv/bin/activate), and elsewhere `pip install 'ansible-core>=2.19'` brings it. Nothing was changed"
+    ]
+
+
+def tag_refusals(run: Collection[str], skipped: Collection[str]) -> list[str]:
+    """Return a sentence for each tag of --tags and --skip-tags that nothing carries."""
+    found = []
+    for option, tags in (("--tags", run), ("--skip-tags", skipped)):
+        for tag in sorted(set(tags) - set(TAGS) - _BUILT_IN_TAGS):
+            near = difflib.get_close_matches(tag, TAGS, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            found.append(f"{option}: '{tag}' is not a tag{hint}; those that exist are {', '.join(TAGS)}")
+    return found
+
+
+def _misspelt(groups: Mapping[str, Collection[str]], wanted: Collection[str]) -> list[str]:
+    brokers = {host for name in wanted for host in groups.get(name, ())}
+    found = []
+    for name in wanted:
+        for group in sorted(set(groups) - {*wanted, "all", "ungrouped", f"{name}_restart_needed"}):
+            alike = difflib.SequenceMatcher(None, group.lower(), name).ratio() >= _MISSPELT
+            if alike and not brokers.issuperset(groups[group]):
+                found.append(
+                    f"inventory: the hosts of the group {group} are in no group of brokers; if they are meant to be "
+                    f"brokers, name it {name} or make it a child of {name}, and else give it a name less alike"
+                )
+    return found
+
+
+def host_refusals(
+    groups: Mapping[str, Collection[str]],
+    hosts: Collection[str],
+    wanted: Collection[str],
+    sources: Collection[str],
+) -> list[str]:
+    """Return a sentence where a run would reach no broker, or leave some out because their group is misspelt.
+
+    `hosts` are those of the run, after --limit, `wanted` the groups of brokers that the playbook is about.
+    """
+    found = _misspelt(groups, wanted)
+    brokers = {host for name in wanted for host in groups.get(name, ())}
+    kinds, inventory = " or ".join(wanted), ", ".join(sources)
+    if not brokers and not found:
+        found.append(
+            f"inventory: no host is in the group {kinds} of {inventory}; name your inventory with -i, such as "
+            "-i inventory/prod, and put the hosts that are to be brokers into that group"
+        )
+    if brokers and brokers.isdisjoint(hosts):
+        found.append(
+            f"--limit: leaves no host of the group {kinds} of {inventory}, so that nothing would be done; those that "
+            f"it has are {', '.join(sorted(brokers)[:10])}{', ...' if len(brokers) > 10 else ''}"
+        )
+    return found
+
+
+def refusals(run: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a run: its ansible-core first, because the rest may be nonsense with an old one."""
+    return version_refusals(str(run["version"])) or (
+        tag_refusals(run["tags"], run["skip_tags"])
+        + host_refusals(run["groups"], run["hosts"], run["wanted"], run["sources"])
+    )

@@ -1,0 +1,74 @@
+"""A run that would do nothing, or something else than meant, is refused in a sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from brokers import runs
+
+GROUPS = {
+    "all": ["r1", "mq1", "web1"],
+    "ungrouped": [],
+    "rabbitmq": ["r1"],
+    "activemq": ["mq1"],
+    "web": ["web1"],
+}
+
+
+def refused(**changes: Any) -> list[str]:
+    run = {
+        "version": "2.19.4",
+        "tags": ["all"],
+        "skip_tags": [],
+        "groups": GROUPS,
+        "hosts": GROUPS["all"],
+        "wanted": ["rabbitmq", "activemq"],
+        "sources": ["/srv/prod"],
+    }
+    return runs.refusals({**run, **changes})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"version": "2.20.0rc1"},
+        {"version": "3.0"},
+        {"tags": ["provision", "endpoints", "always"], "skip_tags": ["declare"]},
+        {"hosts": ["mq1", "web1"]},
+        {"groups": {**GROUPS, "rabbitmq_prod": ["r1"], "rabbitmqs": ["r1"], "rabbit": ["web1"]}},
+    ],
+)
+def test_what_is_right_passes(changes: dict[str, Any]) -> None:
+    assert refused(**changes) == []
+
+
+@pytest.mark.parametrize("version", ["2.17.14", "2.18.1", "2.9"])
+def test_an_ansible_that_is_too_old_is_refused_before_all_else(version: str) -> None:
+    (sentence,) = refused(version=version, tags=["nonsense"])
+    assert version in sentence and "2.19" in sentence and "make setup" in sentence
+
+
+def test_a_tag_that_nothing_carries_is_refused() -> None:
+    (run, skipped) = refused(tags=["provison"], skip_tags=["endpoint"])
+    assert run.startswith("--tags: 'provison'") and "did you mean provision?" in run
+    assert skipped.startswith("--skip-tags: 'endpoint'") and "provision, declare, endpoints" in skipped
+
+
+def test_a_limit_that_leaves_no_broker_is_refused() -> None:
+    (sentence,) = refused(hosts=["web1"])
+    assert sentence.startswith("--limit: ") and "mq1, r1" in sentence
+    (sentence,) = refused(hosts=["r1"], wanted=["activemq"])
+    assert "mq1" in sentence and "r1" not in sentence
+
+
+def test_an_inventory_without_brokers_is_refused() -> None:
+    (sentence,) = refused(groups={"all": ["web1"], "ungrouped": ["web1"]})
+    assert sentence.startswith("inventory: ") and "/srv/prod" in sentence and "-i" in sentence
+
+
+@pytest.mark.parametrize("group", ["rabbitmqs", "RabbitMQ", "rabbit_mq", "rabitmq"])
+def test_a_misspelt_group_is_refused_though_others_are_right(group: str) -> None:
+    (sentence,) = refused(groups={**GROUPS, group: ["web1"]})
+    assert group in sentence and "name it rabbitmq" in sentence
