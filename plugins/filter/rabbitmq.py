@@ -24,6 +24,7 @@ class FilterModule:
             "rabbitmq_administrator": administrator.definitions,
             "rabbitmq_classic": rabbitmq_settings.classic,
             "rabbitmq_content_option": rabbitmq_settings.content_option,
+            "rabbitmq_cut_off_refusals": rabbitmq_host.cut_off_refusals,
             "rabbitmq_enabled_plugins": rabbitmq_host.enabled_plugins,
             "rabbitmq_first_contact_refusals": first_contact.rabbitmq_refusals,
             "rabbitmq_first_contact_words": first_contact.rabbitmq_words,

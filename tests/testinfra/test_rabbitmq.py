@@ -11,6 +11,7 @@ FILES = {
     "/etc/rabbitmq/rabbitmq.conf": ("root", "rabbitmq", 0o640),
     "/etc/rabbitmq/enabled_plugins": ("root", "root", 0o644),
     "/etc/rabbitmq/rabbitmq-env.conf": ("root", "rabbitmq", 0o640),
+    "/etc/rabbitmq/erl_inetrc": ("root", "rabbitmq", 0o640),
     "/var/lib/rabbitmq/administrator.json": ("rabbitmq", "rabbitmq", 0o400),
     "/var/lib/rabbitmq/.erlang.cookie": ("rabbitmq", "rabbitmq", 0o400),
     "/etc/systemd/system/rabbitmq-server.service.d/brokerkit.conf": ("root", "root", 0o644),
@@ -44,6 +45,22 @@ def test_files_say_who_manages_them(host: Any, path: str) -> None:
 @pytest.mark.parametrize("port", [5672, 8080, 61613])
 def test_the_listeners_are_open(host: Any, port: int) -> None:
     assert host.socket(f"tcp://0.0.0.0:{port}").is_listening or host.socket(f"tcp://:::{port}").is_listening
+
+
+@pytest.mark.parametrize("port", [25672, 4369])
+def test_what_is_for_the_host_alone_listens_for_it_alone(host: Any, port: int) -> None:
+    assert host.socket(f"tcp://127.0.0.1:{port}").is_listening
+    assert not host.socket(f"tcp://0.0.0.0:{port}").is_listening
+    assert not host.socket(f"tcp://:::{port}").is_listening
+
+
+@pytest.mark.parametrize(
+    "command", ["rabbitmqctl ping", "rabbitmq-diagnostics ping", "rabbitmq-plugins list"]
+)
+def test_the_tools_find_the_node_on_the_host(host: Any, command: str) -> None:
+    """Though the host's name resolves to an address that the node does not listen on."""
+    assert "127.0.0.1" not in host.check_output("getent ahosts $(hostname)")
+    assert "Failed" not in host.check_output(f"{command} --quiet")
 
 
 def test_the_default_management_port_is_closed(host: Any) -> None:

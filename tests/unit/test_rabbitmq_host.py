@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from brokers.rabbitmq_host import host_refusals, install_refusals, restart_reasons, version_refusals
+from brokers.rabbitmq_host import (
+    cut_off_refusals,
+    host_refusals,
+    install_refusals,
+    restart_reasons,
+    version_refusals,
+)
 from rabbitmq_node import node
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - compared with, not bound to
 HTTPD = {"address": "10.0.0.5", "port": 61613, "pid": 812, "process": "java"}
 
 
@@ -93,16 +100,24 @@ def test_an_address_that_is_not_the_hosts_is_refused(what):
 # --- names -------------------------------------------------------------------------------------
 
 
-def test_a_host_name_that_does_not_resolve_is_refused():
-    (sentence,) = host_refusals(node(), host(addresses={"broker-1": []}))
+def test_a_host_name_that_does_not_resolve_is_refused_where_others_have_to_reach_the_node():
+    (sentence,) = host_refusals(node(distribution_address=""), host(addresses={"broker-1": []}))
     assert "'broker-1' of node rabbit@broker-1 does not resolve on broker-1, epmd would time out" in sentence
     assert "rabbitmq_hosts_entries to {broker-1: ADDRESS}" in sentence
 
 
-def test_the_name_that_counts_is_that_of_the_node():
+def test_a_node_of_its_own_needs_no_name_that_resolves():
+    assert host_refusals(node(), host(addresses={"broker-1": []})) == []
+    # Erlang is told that it leads to the address that the node listens on.
+    assert host_refusals(node(), host(addresses={"broker-1": ["10.0.0.5", "fd00::5"]})) == []
+
+
+@pytest.mark.parametrize("settings", [{}, {"distribution_address": EVERYWHERE}])
+def test_the_name_that_counts_is_that_of_the_node(settings):
     addresses = {"broker-1": ["10.0.0.5"], "other": []}
-    (sentence,) = host_refusals(node(node_name="rabbit@other"), host(addresses=addresses))
+    (sentence,) = host_refusals(node(node_name="rabbit@other", **settings), host(addresses=addresses))
     assert "'other' of node rabbit@other does not resolve" in sentence
+    assert "rabbitmq_hosts_entries to {other: " in sentence
 
 
 def test_a_name_that_the_role_will_pin_need_not_resolve_yet():
@@ -111,14 +126,52 @@ def test_a_name_that_the_role_will_pin_need_not_resolve_yet():
 
 
 def test_a_distribution_address_that_the_name_does_not_lead_to_is_refused():
-    (sentence,) = host_refusals(node(distribution_address="10.0.0.6"), host())
+    (sentence,) = host_refusals(node(distribution_address="10.0.0.6", epmd_address=""), host())
     assert sentence.startswith(
         "rabbitmq_distribution_address: 10.0.0.6 is not what 'broker-1' resolves to (10.0.0.5)"
     )
 
 
-def test_a_distribution_address_that_the_name_leads_to_is_right():
-    assert host_refusals(node(distribution_address="10.0.0.5"), host()) == []
+@pytest.mark.parametrize("address", ["10.0.0.5", "", EVERYWHERE])
+def test_a_distribution_address_that_the_name_leads_to_is_right(address):
+    assert host_refusals(node(distribution_address=address, epmd_address=address), host()) == []
+
+
+def test_a_node_that_is_reached_and_not_found_is_refused():
+    (sentence,) = host_refusals(node(distribution_address=""), host())
+    assert sentence.startswith(
+        "rabbitmq_epmd_address: 127.0.0.1 is not what 'broker-1' resolves to (10.0.0.5)"
+    )
+    here = host(addresses={"broker-1": ["127.0.0.1"]})
+    assert host_refusals(node(distribution_address=""), here) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"disk_nodes": ["rabbit@broker-1", "rabbit@broker-2"], "running_nodes": ["rabbit@broker-1"]}',
+        '{"disk_nodes": ["rabbit@broker-1"], "ram_nodes": ["rabbit@broker-2"]}',
+        "{['rabbit@broker-1','rabbit@broker-2'],['rabbit@broker-1']}.\n",
+    ],
+)
+def test_a_member_of_a_cluster_is_not_cut_off(said):
+    (sentence,) = cut_off_refusals(said, "rabbit@broker-1")
+    assert sentence.startswith(
+        "rabbitmq_distribution_address: rabbit@broker-1 is in a cluster with rabbit@broker-2"
+    )
+    assert "rabbitmq_epmd_address" in sentence and "both to ''" in sentence
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"disk_nodes": ["rabbit@broker-1"], "ram_nodes": [], "running_nodes": []}',
+        "{['rabbit@broker-1'],['rabbit@broker-1']}.\n",
+        "",  # nobody could say
+    ],
+)
+def test_a_node_without_others_may_be_its_hosts_alone(said):
+    assert cut_off_refusals(said, "rabbit@broker-1") == []
 
 
 # --- data -----------------------------------------------------------------------------------------------

@@ -179,6 +179,51 @@ def test_erlangs_distribution_is_bound_by_an_ipv4_address():
     assert sentence.startswith("rabbitmq_distribution_address: '::1' is not an IPv4 address")
 
 
+# --- who reaches a node ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "cause"),
+    [
+        (
+            {"config": {"cluster_formation.peer_discovery_backend": "classic_config"}},
+            "rabbitmq_config.cluster_formation.peer_discovery_backend",
+        ),
+        (
+            {"advanced_config": {"rabbit": {"cluster_nodes": {"_tuple": [[], {"_atom": "disc"}]}}}},
+            "rabbitmq_advanced_config.rabbit.cluster_nodes",
+        ),
+        (
+            {"config_format": "classic", "advanced_config": {"rabbit": {"cluster_formation": []}}},
+            "rabbitmq_advanced_config.rabbit.cluster_formation",
+        ),
+    ],
+)
+def test_a_member_of_a_cluster_that_no_other_could_reach_is_refused(settings, cause):
+    (sentence,) = refusals(node(**settings))
+    assert sentence.startswith(
+        f"rabbitmq_distribution_address: 127.0.0.1 lets no other member reach the node, which {cause}"
+    )
+    assert "rabbitmq_epmd_address to the address that the members use, or both to ''" in sentence
+    for address in ("", EVERYWHERE, "10.0.0.5"):
+        assert refusals(node(distribution_address=address, epmd_address=address, **settings)) == []
+
+
+def test_a_member_of_a_cluster_whose_epmd_no_other_could_ask_is_refused():
+    config = {"cluster_formation.peer_discovery_backend": "classic_config"}
+    (sentence,) = refusals(node(distribution_address="", config=config))
+    assert sentence.startswith("rabbitmq_epmd_address: 127.0.0.1 lets no other member reach the node")
+
+
+@pytest.mark.parametrize("name", ["ERL_INETRC", "CTL_ERL_ARGS", "RABBITMQ_CTL_ERL_ARGS"])
+def test_what_leads_the_tools_to_the_node_is_not_written_over(name):
+    (sentence,) = refusals(node(environment={name: "x"}))
+    assert (
+        sentence.startswith(f"rabbitmq_environment.{name}: ") and "rabbitmq_distribution_address" in sentence
+    )
+    assert refusals(node(environment={name: "x"}, distribution_address="")) == []
+
+
 def test_the_listeners_are_those_of_the_enabled_plugins():
     assert [item["name"] for item in listeners(node())] == [
         "amqp",

@@ -16,6 +16,7 @@ ADVANCED = "/etc/rabbitmq/advanced.config"
 PLUGINS = "/etc/rabbitmq/enabled_plugins"
 ENVIRONMENT = "/etc/rabbitmq/rabbitmq-env.conf"
 UNIT = "/etc/systemd/system/rabbitmq-server.service.d/brokerkit.conf"
+RESOLVER = "/etc/rabbitmq/erl_inetrc"
 EPMD_SOCKET = "/etc/systemd/system/epmd.socket.d/brokerkit.conf"
 EPMD_SERVICE = "/etc/systemd/system/epmd.service.d/brokerkit.conf"
 COOKIE_FILE = "/var/lib/rabbitmq/.erlang.cookie"
@@ -52,7 +53,8 @@ def lines(path, **settings):
 
 def test_the_files_of_a_node_by_default():
     present = {path for path, entry in files().items() if entry.get("content") or entry.get("secret_content")}
-    assert present == {CONF, PLUGINS, ENVIRONMENT, UNIT, COOKIE_FILE, ADMINISTRATOR, START}
+    own = {ENVIRONMENT, RESOLVER, UNIT, EPMD_SOCKET, EPMD_SERVICE}
+    assert present == {CONF, PLUGINS, COOKIE_FILE, ADMINISTRATOR, START, *own}
 
 
 def test_only_the_first_boot_imports_the_administrator():
@@ -185,6 +187,57 @@ def test_the_units_drop_in_has_the_limits():
         "LimitNOFILE=100000",
         "TimeoutStartSec=90",
     ]
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"node_name": "rabbit@mq1.example.org", "distribution_address": "127.0.0.2"}]
+)
+def test_a_node_listens_for_its_own_host_alone_and_finds_itself(settings):
+    wanted = role(**settings)
+    address = settings.get("distribution_address", "127.0.0.1").replace(".", ",")
+    said = lines(ENVIRONMENT, **settings)
+    for name in ("SERVER_ADDITIONAL_ERL_ARGS", "CTL_ERL_ARGS"):
+        assert f'{name}="-kernel inet_dist_use_interface {{{address}}}"' in said
+    assert "export ERL_INETRC=/etc/rabbitmq/erl_inetrc" in said
+    assert f"inet_dist_use_interface {{{address}}} -rabbit load_definitions" in content(START, **settings)
+    name = wanted.variable("__rabbitmq_node").split("@")[1]
+    host, lookup = consult(content(RESOLVER, **settings))
+    assert host == (Atom("host"), tuple(map(int, address.split(","))), [name])
+    assert lookup == (Atom("lookup"), [Atom("file"), Atom("native")])
+
+
+@pytest.mark.parametrize("address", ["", EVERYWHERE, "10.0.0.5"])
+def test_a_node_that_others_reach_leaves_its_name_to_the_resolver(address):
+    settings = {"distribution_address": address, "epmd_address": address}
+    assert files(**settings)[RESOLVER]["content"] is None
+    said = lines(ENVIRONMENT, **settings)
+    assert not [line for line in said if "INETRC" in line or line.startswith("CTL_")]
+    assert bool([line for line in said if "inet_dist_use_interface" in line]) is (address == "10.0.0.5")
+
+
+@pytest.mark.parametrize("address", ["", EVERYWHERE, "::"])
+def test_epmd_that_is_open_is_the_packages_own(address):
+    found = files(epmd_address=address)
+    assert found[EPMD_SOCKET]["content"] is None and found[EPMD_SERVICE]["content"] is None
+    assert "EPMD_ADDRESS" not in content(ENVIRONMENT, epmd_address=address)
+    moved = content(EPMD_SOCKET, epmd_address=address, epmd_port=4370).splitlines()
+    assert [line for line in moved if line.startswith("ListenStream")] == [
+        "ListenStream=",
+        "ListenStream=4370",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "listens"),
+    [
+        ("127.0.0.1", ["127.0.0.1:4369"]),
+        ("10.0.0.5", ["10.0.0.5:4369", "127.0.0.1:4369"]),
+        ("fd00::5", ["[fd00::5]:4369", "127.0.0.1:4369"]),
+    ],
+)
+def test_epmd_listens_on_its_address_and_for_its_own_host(address, listens):
+    said = content(EPMD_SOCKET, epmd_address=address).splitlines()
+    assert [line.partition("=")[2] for line in said if line.startswith("ListenStream")] == ["", *listens]
 
 
 @pytest.mark.parametrize("settings", [{"epmd_port": 4370}, {"epmd_address": "127.0.0.1"}])

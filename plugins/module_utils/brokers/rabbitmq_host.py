@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
-from .rabbitmq_settings import Settings, listeners
+from .rabbitmq_settings import Settings, is_loopback, listeners
 from .versions import at_least, starts_with, upstream
 
 # Processes that a node of the broker consists of; a port that one of them holds on this host is its own.
@@ -16,6 +17,9 @@ _DEFAULT_QUEUE_TYPE_SINCE = "3.13.0"
 # Where a node keeps its data: a directory of its name, and beside it files that begin with the name.
 DATA = "/var/lib/rabbitmq/mnesia/"
 _NODE_DATA = re.compile(r"([A-Za-z0-9_-]+@[A-Za-z0-9.-]+?)(?:-plugins-expand|-feature_flags|\.pid)?\Z")
+
+# The name of a node in an Erlang term, quoted where it holds more than letters.
+_MEMBER = re.compile(r"[A-Za-z0-9_-]+@[A-Za-z0-9.-]*[A-Za-z0-9]")
 
 # Keys of rabbitmq.conf that rabbitmqctl applies to a running node, and the setting of the role that wrote them.
 _ONLINE = re.compile(r"(vm_memory_high_watermark|disk_free_limit)\.|log\.file\.level\Z")
@@ -80,18 +84,53 @@ def _data_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     ]
 
 
+def cut_off_refusals(said: str, node: str) -> list[str]:
+    """Return a sentence when a node that is to listen for its own host alone has others in its cluster.
+
+    `said` is what `rabbitmqctl cluster_status` said, as JSON, or the file in which a node that is down remembers them.
+    """
+    try:
+        status = json.loads(said)
+        members = [*status.get("disk_nodes", []), *status.get("ram_nodes", [])]
+    except ValueError:
+        members = _MEMBER.findall(said)
+    others = sorted({str(member) for member in members} - {node})
+    if not others:
+        return []
+    return [
+        f"rabbitmq_distribution_address: {node} is in a cluster with {', '.join(others)}, and would be cut off by "
+        "listening for its own host alone, which is the default; set it and rabbitmq_epmd_address to the address that "
+        "the members use, or both to '' for every interface"
+    ]
+
+
 def _name_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     node = _node(settings, host)
     name = node.partition("@")[2]
     addresses = host["addresses"].get(name, [])
+    bound = settings["rabbitmq_distribution_address"]
+    if is_loopback(bound):
+        # Erlang is told where the name leads; one that somebody wrote and that leads nowhere is a slip.
+        if addresses or name == host["hostname"] or name in settings["rabbitmq_hosts_entries"]:
+            return []
+        return [
+            f"rabbitmq_node_name: the host name '{name}' of node {node} does not resolve on {host['hostname']}; "
+            f"correct it, or set rabbitmq_hosts_entries to {{{name}: {bound}}} if that is its name"
+        ]
     if not addresses and name not in settings["rabbitmq_hosts_entries"]:
         return [
             f"rabbitmq_node_name: the host name '{name}' of node {node} does not resolve on "
             f"{host['hostname']}, epmd would time out; "
             f"set rabbitmq_hosts_entries to {{{name}: ADDRESS}} or repair DNS"
         ]
-    bound = settings["rabbitmq_distribution_address"]
-    if bound and addresses and bound not in addresses:
+    mapper = settings["rabbitmq_epmd_address"]
+    if not _any(mapper) and addresses and not {mapper, "127.0.0.1"} & set(addresses):
+        return [
+            f"rabbitmq_epmd_address: {mapper} is not what '{name}' resolves to ({', '.join(addresses)}), so that "
+            "whoever looks for the node would ask there in vain; set it to the address that "
+            "rabbitmq_distribution_address has, '' for every interface, or both to 127.0.0.1"
+        ]
+    if not _any(bound) and addresses and bound not in addresses:
         return [
             f"rabbitmq_distribution_address: {bound} is not what '{name}' resolves to "
             f"({', '.join(addresses)}), so that "

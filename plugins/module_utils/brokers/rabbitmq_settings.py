@@ -91,6 +91,38 @@ def _address_refusals(settings: Settings) -> list[str]:
     return found
 
 
+def is_loopback(address: str) -> bool:
+    """Return whether nobody but the host itself reaches that address."""
+    return address.startswith("127.") or address == "::1"
+
+
+def _reach_refusals(settings: Settings) -> list[str]:
+    """Return why others could not reach a node that is to be one of a cluster."""
+    local = [
+        name
+        for name in ("rabbitmq_distribution_address", "rabbitmq_epmd_address")
+        if is_loopback(settings[name])
+    ]
+    advanced = settings["rabbitmq_advanced_config"].get("rabbit")
+    joins = [
+        f"rabbitmq_config.{key}"
+        for key in settings["rabbitmq_config"]
+        if str(key).startswith("cluster_formation.")
+    ]
+    joins += [
+        f"rabbitmq_advanced_config.rabbit.{key}"
+        for key in ("cluster_formation", "cluster_nodes")
+        if isinstance(advanced, dict) and key in advanced
+    ]
+    if not local or not joins:
+        return []
+    return [
+        f"{local[0]}: {settings[local[0]]} lets no other member reach the node, which {joins[0]} makes one of a "
+        "cluster; set rabbitmq_distribution_address and rabbitmq_epmd_address to the address that the members use, or "
+        "both to '' for every interface"
+    ]
+
+
 def listeners(settings: Settings) -> list[dict[str, Any]]:
     """Return the listeners that the settings ask for: name of the variable's middle part, address ('' is any), port."""
     plugins = settings["rabbitmq_plugins"]
@@ -105,9 +137,12 @@ def listeners(settings: Settings) -> list[dict[str, Any]]:
     ]
 
 
+def _is_open(address: str) -> bool:
+    return address in ("", "::", "0.0.0.0")  # noqa: S104 - compared with, not bound to
+
+
 def _overlap(one: str, other: str) -> bool:
-    wildcards = ("", "::", "0.0.0.0")  # noqa: S104 - compared with, not bound to
-    return one == other or one in wildcards or other in wildcards
+    return one == other or _is_open(one) or _is_open(other)
 
 
 def _port_refusals(settings: Settings) -> list[str]:
@@ -305,8 +340,8 @@ def refusals(settings: Settings) -> list[str]:
     The values have the types of the role's argument specs (see `arguments`).
     """
     found = _secret_refusals(settings) + _name_refusals(settings)
-    found += _address_refusals(settings) + _port_refusals(settings)
-    found += _environment_refusals(settings)
+    found += _address_refusals(settings) or _reach_refusals(settings)
+    found += _port_refusals(settings) + _environment_refusals(settings)
     return found + _limit_refusals(settings) + _free_config_refusals(settings)
 
 
@@ -350,10 +385,17 @@ def _environment_refusals(settings: Settings) -> list[str]:
             found.append(
                 f"{where}: would have the node look for its data or files elsewhere than this role does; drop it"
             )
-        elif name == "SERVER_ADDITIONAL_ERL_ARGS" and settings["rabbitmq_distribution_address"]:
+        elif name == "SERVER_ADDITIONAL_ERL_ARGS" and not _is_open(settings["rabbitmq_distribution_address"]):
             found.append(
                 f"{where}: is what binds the node to rabbitmq_distribution_address; set that to '', or put the "
                 "settings into rabbitmq_advanced_config"
+            )
+        elif name in ("ERL_INETRC", "CTL_ERL_ARGS") and is_loopback(
+            settings["rabbitmq_distribution_address"]
+        ):
+            found.append(
+                f"{where}: is what lets the node and its tools find each other on rabbitmq_distribution_address; drop "
+                "it, or set that to ''"
             )
         if not isinstance(value, (str, int, float)) or isinstance(value, bool) or "\n" in str(value):
             found.append(
