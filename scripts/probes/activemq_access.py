@@ -53,7 +53,7 @@ def denied(context: Context) -> str:
                 "endpoint_denied_destination.",
             )
         if stomp_errors.is_login_refusal(words):
-            raise stomp_errors.explain(context.broker, words, lambda: True)
+            raise stomp_errors.explain(context.broker, words)
         if "is not authorized to" not in words:
             raise NotProven(
                 f"{context.broker.name} sent ERROR: {words}",

@@ -176,7 +176,7 @@ def silent_client(context: Context) -> str:
     if not said.startswith((b"CONNECTED", b"ERROR")):
         raise diagnosis.no_connection(context, "stomp", "the connection was closed instead of an answer")
     if said.startswith(b"ERROR"):
-        raise stomp_errors.explain(broker, stomp_client.error_words(said), lambda: True)
+        raise stomp_errors.explain(broker, stomp_client.error_words(said))
     return f"dropped after {time.monotonic() - connected:.1f} s of silence, {_PROMISED_MS} ms were promised"
 
 

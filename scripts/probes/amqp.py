@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from probes.amqp_client import Session, session, shared_arguments
-from probes.model import ARRIVAL_SECONDS, Context, Failed
+from probes.model import ARRIVAL_SECONDS, Astray, Context, Failed
 from probes.registry import probe
 
 
@@ -124,7 +124,7 @@ def redeclare(context: Context) -> str:
             _same(error.reply_code, 406, "the code of the refusal (406 is PRECONDITION_FAILED)")
             opened.channel.queue_declare(queue, durable=True, arguments=shared_arguments())
             return "refused: 406 PRECONDITION_FAILED"
-        raise Failed(
+        raise Astray(  # as a queue that has expired meanwhile is declared anew
             f"{context.broker.name} accepted x-max-length on a queue that was declared without it.",
             "An application that declares its queue with other arguments than before would not notice.",
             "Look for a plugin or setting that relaxes the check on equal arguments.",
@@ -153,11 +153,14 @@ def fair(context: Context) -> str:
             fast.connection.process_data_events(0.01)
             slow.connection.process_data_events(0)
         if (len(slow_got), len(fast_got)) != (1, messages - 1):
-            raise Failed(
+            lost = len(slow_got) + len(fast_got) < messages
+            raise Astray(
                 f"Of {messages} messages the slow worker was given {len(slow_got)}, the fast one "
                 f"{len(fast_got)}.",
-                "The broker does not honour prefetch 1, so slow workers hoard work, or it lost messages.",
-                "Look for a policy or plugin that changes prefetch or limits queues; read the broker's log.",
+                "The broker lost messages that it had confirmed."
+                if lost
+                else "The broker does not honour prefetch 1, so slow workers hoard work.",
+                "Look for a plugin that takes messages or changes prefetch, and read the broker's log.",
             )
         slow.channel.basic_ack(slow_got[0])
     return f"1 to the slow, {len(fast_got)} to the fast worker"
@@ -201,10 +204,10 @@ def request(context: Context) -> str:
 
 def _same(got: object, wanted: object, what: str) -> None:
     if got != wanted:
-        raise Failed(
+        raise Astray(
             f"Of {what}, {got!r} came back instead of {wanted!r}.",
             "The broker, or a plugin or proxy in the way, changes or loses messages.",
-            "Look for plugins and policies that rewrite messages; compare with a probe on another node.",
+            "Look for plugins that rewrite messages; compare with a probe on another node.",
         )
 
 

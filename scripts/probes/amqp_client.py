@@ -19,6 +19,8 @@ from probes.model import (
     CONNECT_SECONDS,
     GOODBYE_SECONDS,
     LEFTOVER_EXPIRES_MS,
+    Astray,
+    Broker,
     Context,
     Deadline,
     DeadlineExceeded,
@@ -26,6 +28,7 @@ from probes.model import (
     NotProven,
     ProbeStop,
 )
+from probes.policies import blamed
 
 # A broker under a resource alarm tells its publishers that they are blocked; waiting longer does not help.
 BLOCKED_SECONDS = 2.0
@@ -117,10 +120,10 @@ class Session:
     def _must_be(self, queue: str, message: tuple[Any, Any, bytes | None]) -> tuple[Any, Any, str]:
         method, properties, body = message
         if method is None or body is None:
-            raise Failed(
+            raise Astray(
                 f"The queue {queue} is empty.",
                 "The broker confirmed a message and does not hand it out: it was lost.",
-                "Look for a policy with a TTL or a length limit on this queue, and read the broker's log.",
+                "Read the broker's log for this moment, and look for plugins that take messages.",
             )
         return method, properties, body.decode()
 
@@ -167,10 +170,12 @@ def session(context: Context) -> Iterator[Session]:
         raise refusals.login_refused(broker, str(error), _only_local(context)) from error
     except VhostRefused as error:
         raise refusals.vhost_refused(broker, broker.vhost, f"{broker.name} said {error}") from error
-    with _Closing(context, connection), _words(context):
-        opened = Session(context, connection)
+    with _Closing(context, connection):
+        with _words(context):
+            opened = Session(context, connection)
         try:
-            yield opened
+            with blamed(context), _words(context):
+                yield opened
         finally:
             _quietly(opened.clean_up)
 
@@ -223,7 +228,8 @@ def _refusal(context: Context, error: Exception) -> Exception:
     import pika
 
     said = _BROKER_WORDS.search(str(error))
-    if said is not None and isinstance(error, pika.exceptions.ProbableAuthenticationError):
+    limited = said is not None and refusals.limit(context.broker, context.broker.vhost, said[2]) is not None
+    if said is not None and isinstance(error, pika.exceptions.ProbableAuthenticationError) and not limited:
         return LoginRefused(f"{said[1]} {said[2]}")
     if said is not None:
         return VhostRefused(f"{said[1]} {said[2]}")
@@ -296,19 +302,21 @@ def _words(context: Context) -> Iterator[None]:
             "names the alarm.",
         ) from error
     except pika.exceptions.UnroutableError as error:
-        raise Failed(
+        raise Astray(
             "The broker returned a message as unroutable.",
             "A binding that the broker had accepted does not route.",
             "Read the broker's log; a full or restarting node shows there.",
         ) from error
     except pika.exceptions.NackError as error:
-        raise Failed(
+        raise Astray(
             "The broker answered a publish with a negative confirm.",
-            "The queue did not take the message; a length limit that rejects (x-overflow) does that.",
-            "Look for a policy with max-length that covers all queues of the vhost.",
+            "The queue did not take the message; a length limit that rejects (overflow) does that.",
+            "Read the broker's log for this moment; a queue that lost its process shows there.",
         ) from error
     except pika.exceptions.ChannelClosedByBroker as error:
-        raise channel_closed(context, error.reply_code, error.reply_text) from error
+        raise channel_closed(context.broker, error.reply_code, error.reply_text) from error
+    except pika.exceptions.ConnectionClosedByBroker as error:
+        raise refusals.connection_closed(context.broker, f"{error.reply_code} {error.reply_text}") from error
     except pika.exceptions.AMQPError as error:
         raise NotProven(
             f"The connection to {context.endpoint('amqp')} was lost: {str(error) or repr(error)}",
@@ -317,10 +325,17 @@ def _words(context: Context) -> Iterator[None]:
         ) from error
 
 
-def channel_closed(context: Context, code: int, words: str) -> Failed:
+def channel_closed(broker: Broker, code: int, words: str) -> Failed:
     """Explain a channel that the broker closed."""
-    broker = context.broker
     said = f"{broker.name} closed the channel with {code}: {words}"
+    if (reached := refusals.limit(broker, broker.vhost, said)) is not None:
+        return reached
+    if code == 404:
+        return Astray(
+            said,
+            "A queue or an exchange that the probe had declared is gone.",
+            "Read the broker's log for this moment, and look for a program that deletes queues.",
+        )
     if code == 403:
         return refusals.lacks_permission(broker, said)
     return Failed(

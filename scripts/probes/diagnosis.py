@@ -269,12 +269,24 @@ def _elsewhere(wanted: Wanted, endpoint: Endpoint, there: list[Port]) -> str:
 
 def _correct_port(wanted: Wanted, found: Port, there: list[Port], kind: str | None) -> str:
     if found.speaks is Speaks.TLS:
-        return "Correct the port, or say that it speaks TLS (`tls: true` in the endpoints file; over STOMP alone)."
+        return _instead_of_tls(wanted, there)
     if found.speaks is Speaks.AMQP_1_0:
         return "This broker speaks AMQP 1.0 only (ActiveMQ does), pika cannot talk to it: use STOMP."
     if any(port.speaks is wanted.speaks for port in there):
         return "Correct the port."
     return f"Correct the port; if no port is the right one, {wanted.enabling(kind)}."
+
+
+def _instead_of_tls(wanted: Wanted, there: list[Port]) -> str:
+    """What helps where a client in the clear has met TLS: only over STOMP the prober speaks it."""
+    plain = " and ".join(str(port.number) for port in there if port.speaks is wanted.speaks)
+    if wanted.speaks is Speaks.STOMP:
+        instead = f"give the plain port, {plain}, or have" if plain else "have"
+        return f"In the endpoints file, {instead} `stomp` say `tls: true` (and `ca_file`, for an issuer unknown here)."
+    limits = f"This prober speaks {wanted.words} in the clear only"
+    if plain:
+        return f"{limits}: give the plain port, {plain}."
+    return f"{limits}: give a plain port that it can reach; what is behind TLS alone it cannot prove yet."
 
 
 def is_loopback(host: str) -> bool:

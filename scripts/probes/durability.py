@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shlex
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -69,7 +70,8 @@ def collect(context: Context) -> str:
         raise Failed(
             f"The queue {planted['queue']} holds {bodies or 'nothing'}.",
             "A persistent message that the broker had confirmed did not survive the restart: it was lost.",
-            "Look for a policy with a message TTL on this vhost, and read the broker's log of its start.",
+            "Look for a policy with a message TTL on this vhost (`rabbitmqctl list_policies -p "
+            f"{shlex.quote(context.broker.vhost)}`), and read the broker's log of its start.",
         )
     witness = _restarted(context, int(planted["planted"]), transient in bodies)
     return f"the persistent message came back after a restart ({witness})"

@@ -9,7 +9,7 @@ from typing import Any
 
 from probes import management_client as api
 from probes.amqp_client import session
-from probes.model import ARRIVAL_SECONDS, Context, Failed, Listener, NotApplicable
+from probes.model import ARRIVAL_SECONDS, Astray, Context, Failed, Listener, NotApplicable
 from probes.registry import probe
 
 # Names that the broker reports beside the ones that an inventory uses.
@@ -45,10 +45,10 @@ def depth(context: Context) -> str:
         ends = time.monotonic() + ARRIVAL_SECONDS
         while (shown := _totals(context, queue)) != (2, 1):
             if time.monotonic() > ends:
-                raise Failed(
+                raise Astray(
                     f"The API shows {shown[0]} ready and {shown[1]} unacknowledged instead of 2 and 1.",
                     "What operators read there is not true, or the queue lost messages.",
-                    "Look for a policy on queues (TTL, length limit), and read the broker's log.",
+                    "Read the broker's log for this moment, and look for plugins that take messages.",
                 )
             opened.connection.sleep(0.1)
         return "2 ready and 1 unacknowledged, as sent"
@@ -175,16 +175,31 @@ def listeners(context: Context) -> str:
     actual = reported(overview)
     missing, surplus = compare(declared, actual)
     if missing or surplus:
-        parts = [f"not there: {', '.join(map(str, missing))}"] if missing else []
-        parts += [f"not declared: {', '.join(map(str, surplus))}"] if surplus else []
-        raise Failed(
-            f"{'; '.join(parts).capitalize()}.",
-            "Clients of a missing listener are refused; a listener that nobody declared is open to "
-            "whoever reaches it.",
-            "Run the converge again, it declares every listener; then look for what changed the "
-            "configuration by hand.",
-        )
+        raise _differs(missing, surplus)
     return ", ".join(sorted(f"{listener.protocol} {listener.port}" for listener in declared))
+
+
+def _differs(missing: list[Listener], surplus: list[Listener]) -> Failed:
+    """Explain listeners that are not there, and others that the endpoints file does not have."""
+    parts, meanings, remedies = [], [], []
+    if missing:
+        parts.append(f"not there: {', '.join(map(str, missing))}")
+        meanings.append("Clients of a missing listener are refused.")
+        remedies.append(
+            "Run the converge again, and read the broker's log for a port that it could not take."
+        )
+    if surplus:
+        parts.append(f"not declared: {', '.join(map(str, surplus))}")
+        meanings.append(
+            "A listener that the endpoints file does not have comes from rabbitmq_config, from a plugin's own default "
+            "or from somebody's hand, and is open to whoever reaches it."
+        )
+        remedies.append(
+            "If it is to be there, run the converge again, which writes the listeners that it knows into the endpoints "
+            "file; if the file still lacks it, nothing here proves it, and --skip management.listeners leaves it "
+            "alone. If not, take it out of rabbitmq_config or rabbitmq_plugins."
+        )
+    return Failed(f"{'; '.join(parts).capitalize()}.", " ".join(meanings), " ".join(remedies))
 
 
 def reported(overview: dict[str, Any]) -> list[Listener]:

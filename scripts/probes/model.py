@@ -157,8 +157,22 @@ class Failed(ProbeStop):
     status = Status.FAIL
 
 
+class Astray(Failed):
+    """A message or a queue is not where it has to be: a policy on the queue, or `of_exchange`, may be behind that."""
+
+    def __init__(self, came_back: str, meaning: str, remedy: str, of_exchange: bool = False) -> None:
+        super().__init__(came_back, meaning, remedy)
+        self.of_exchange = of_exchange
+
+
 class NotProven(ProbeStop):
     """The probe could not be carried out; the broker may be right or wrong."""
+
+
+class Dropped(NotProven):
+    """The connection was lost in the middle of a probe, which a policy may be behind over STOMP."""
+
+    of_exchange = False
 
 
 class Unreachable(ProbeStop):

@@ -2,7 +2,83 @@
 
 from __future__ import annotations
 
-from probes.model import Broker, Failed
+import re
+import shlex
+
+from probes.model import Broker, Failed, NotProven, ProbeStop
+
+# The words of rabbit_reader, rabbit_channel and rabbit_amqqueue (3.8 to 4.3), each with what is full, what the limit is
+# called, how to look, and how to lift it. The first that fits counts.
+_LIMITS = (
+    (
+        r"user connection limit \((\d+)\) is reached",
+        "The user {user} has as many connections as it may have: its limit max-connections is {limit}.",
+        "Find out who holds them (`rabbitmqctl list_connections user peer_host name`), or raise max-connections of the "
+        "user in rabbitmq_topology_users (by hand: `rabbitmqctl clear_user_limits {user_} max-connections`); the "
+        "probes open some 40 at the same time.",
+    ),
+    (
+        r"node connection limit \((\d+)\) is reached",
+        "The node has as many connections as it may have: its limit connection_max is {limit}.",
+        "Find out who holds them (`rabbitmqctl list_connections user peer_host name`), or raise connection_max in "
+        "rabbitmq_config.",
+    ),
+    (
+        r"connection limit \((\d+)\) is reached",
+        "The vhost {vhost} has as many connections as it may have: its limit max-connections is {limit}.",
+        "Find out who holds them (`rabbitmqctl list_connections vhost user peer_host name`), or raise max-connections "
+        "of the vhost in rabbitmq_topology_vhosts (by hand, with all other limits of the vhost: `rabbitmqctl "
+        "clear_vhost_limits -p {vhost_}`); the probes open some 40 at the same time.",
+    ),
+    (
+        r"maximum allowed user limit of \(?(\d+)",
+        "The user {user} has as many channels as it may have: its limit max-channels is {limit}.",
+        "Find out who holds them (`rabbitmqctl list_channels user name`), or raise max-channels of the user in "
+        "rabbitmq_topology_users (by hand: `rabbitmqctl clear_user_limits {user_} max-channels`); the probes open some "
+        "40 at the same time.",
+    ),
+    (
+        r"queue limit in vhost .* \((\d+)\) is reached",
+        "The vhost {vhost} has as many queues as it may have: its limit max-queues is {limit}.",
+        "Delete queues that nobody uses (`rabbitmqctl list_queues -p {vhost_} name messages consumers`), or raise "
+        "max-queues of the vhost in rabbitmq_topology_vhosts (by hand, with all other limits of the vhost: "
+        "`rabbitmqctl clear_vhost_limits -p {vhost_}`).",
+    ),
+    (
+        r"(?:queue|exchange) limit in cluster \((\d+)\) is reached",
+        "The cluster has as many queues or exchanges as it may have: its limit is {limit}.",
+        "Delete those that nobody uses (`rabbitmqctl list_queues -p {vhost_} name messages consumers`), or raise "
+        "cluster_queue_limit or cluster_exchange_limit in rabbitmq_config.",
+    ),
+)
+
+
+def limit(broker: Broker, vhost: str, said: str) -> Failed | None:
+    """Explain a limit that is reached, from the broker's own words; None for words that are about something else."""
+    for words, meaning, remedy in _LIMITS:
+        if found := re.search(words, said):
+            names = {"user": broker.user, "vhost": vhost, "limit": found[1]}
+            names |= {"user_": shlex.quote(broker.user), "vhost_": shlex.quote(vhost)}
+            return Failed(said, meaning.format(**names), remedy.format(**names))
+    return None
+
+
+def connection_closed(broker: Broker, words: str) -> ProbeStop:
+    """Explain a connection that the broker closed in the middle of a probe, and said why."""
+    said = f"{broker.name} closed the connection: {words}"
+    if (reached := limit(broker, broker.vhost, said)) is not None:
+        return reached
+    if "CONNECTION_FORCED" in words:
+        return NotProven(
+            said,
+            "Somebody ended this connection: the broker is being stopped, or it was closed by hand.",
+            "Try again when the broker runs undisturbed; its log names the reason.",
+        )
+    return NotProven(
+        said,
+        "The broker ended the connection in the middle of the probe.",
+        "Read the broker's log for this moment.",
+    )
 
 
 def vhost_refused(broker: Broker, vhost: str, said: str) -> Failed:
@@ -12,17 +88,13 @@ def vhost_refused(broker: Broker, vhost: str, said: str) -> Failed:
     """
     if said.endswith("not found"):
         return vhost_missing(broker, vhost, said)
-    if said.endswith("is reached"):
-        return Failed(
-            said,
-            f"A limit on connections is reached for the vhost {vhost} or the user {broker.user}.",
-            "Find out who holds them (`rabbitmqctl list_connections user vhost peer_host`), or raise the limit.",
-        )
+    if (reached := limit(broker, vhost, said)) is not None:
+        return reached
     if said.endswith("is down"):
         return Failed(
             said,
             f"The vhost {vhost} exists and is not running.",
-            f"Restart it (`rabbitmqctl restart_vhost -p {vhost}`); the broker's log says why it stopped.",
+            f"Restart it (`rabbitmqctl restart_vhost -p {shlex.quote(vhost)}`); the broker's log says why it stopped.",
         )
     if "refused for user" in said:
         return vhost_forbidden(broker, vhost, said)
@@ -38,7 +110,7 @@ def vhost_missing(broker: Broker, vhost: str, said: str) -> Failed:
     return Failed(
         said,
         f"The vhost {vhost} does not exist on {broker.name}.",
-        f"Declare it in rabbitmq_topology_vhosts (by hand: `rabbitmqctl add_vhost {vhost}`), or "
+        f"Declare it in rabbitmq_topology_vhosts (by hand: `rabbitmqctl add_vhost {shlex.quote(vhost)}`), or "
         "correct the name.",
     )
 
@@ -50,7 +122,7 @@ def vhost_forbidden(broker: Broker, vhost: str, said: str) -> Failed:
         f"The user {broker.user} has no permission on the vhost {vhost} (some clients only say "
         '"Connection reset by peer").',
         "Declare the permission in rabbitmq_topology_users "
-        f"(by hand: `rabbitmqctl set_permissions -p {vhost} {broker.user} '.*' '.*' '.*'`).",
+        f"(by hand: `rabbitmqctl set_permissions -p {shlex.quote(vhost)} {shlex.quote(broker.user)} '.*' '.*' '.*'`).",
     )
 
 
@@ -59,8 +131,8 @@ def lacks_permission(broker: Broker, said: str) -> Failed:
     return Failed(
         said,
         f"The user {broker.user} lacks a permission that the probe needs in the vhost {broker.vhost}.",
-        "Give it configure, write and read there in rabbitmq_topology_users "
-        f"(by hand: `rabbitmqctl set_permissions -p {broker.vhost} {broker.user} '.*' '.*' '.*'`).",
+        "Give it configure, write and read there in rabbitmq_topology_users (by hand: "
+        f"`rabbitmqctl set_permissions -p {shlex.quote(broker.vhost)} {shlex.quote(broker.user)} '.*' '.*' '.*'`).",
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from probes.amqp_client import Session, session
-from probes.model import Context, Failed
+from probes.model import Astray, Context
 from probes.registry import probe
 
 # Queue suffix -> the bindings it has: (routing key, arguments).
@@ -33,10 +33,11 @@ def direct(context: Context) -> str:
                 _routed(opened, {"red": ["red"], "both": ["red", "blue"]})
                 + ", the unroutable one was returned"
             )
-        raise Failed(
+        raise Astray(
             "A mandatory message with a key that no binding has was not returned.",
             "Publishers would not notice that nobody gets their messages.",
-            "Look for an alternate-exchange policy that covers all exchanges of the vhost.",
+            "Look for a plugin that takes messages, and read the broker's log.",
+            of_exchange=True,
         )
 
 
@@ -116,10 +117,12 @@ def _routed(opened: Session, wanted: Mapping[str, list[str]]) -> str:
     for suffix, bodies in wanted.items():
         got = opened.drain(opened.context.name(suffix))
         if got != bodies:
-            raise Failed(
+            raise Astray(
                 f"The queue {suffix} got {got} instead of {bodies}.",
-                "The broker routes messages to other queues than the bindings say.",
-                "Look for policies on queues (TTL, length limit) and for plugins that change routing.",
+                "The broker lost messages that it had confirmed."
+                if len(got) < len(bodies)
+                else "The broker routes messages to other queues than the bindings say.",
+                "Look for plugins that change routing, and read the broker's log.",
             )
     copies = sum(map(len, wanted.values()))
     return f"{copies} copies in {len(wanted)} queues"

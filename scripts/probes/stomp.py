@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 
-from probes.model import ARRIVAL_SECONDS, Context, Failed
+from probes.model import ARRIVAL_SECONDS, Astray, Context, Failed
 from probes.registry import probe
 from probes.stomp_client import QUEUE_HEADERS, Frame, Session, session
 
@@ -77,10 +77,10 @@ def queue(context: Context) -> str:
         shares = [_until_end(consumer, subscription) for consumer, subscription in subscriptions]
         got = sorted(message.body for share in shares for message in share)
         if got != sorted(bodies):
-            raise Failed(
+            raise Astray(
                 f"Of {len(bodies)} messages to a queue, {len(got)} came back: {got}.",
                 "The queue lost or copied messages between its two consumers.",
-                "Look for a policy on queues (TTL, length limit) and read the broker's log.",
+                "Read the broker's log for this moment, and look for plugins that take messages.",
             )
         return f"{len(bodies)} messages: {len(shares[0])} to one, {len(shares[1])} to the other"
 
@@ -104,7 +104,7 @@ def topic(context: Context) -> str:
         ):
             got = [message.body for message in _until_end(subscriber, subscription)]
             if got != wanted:
-                raise Failed(
+                raise Astray(
                     f"A subscriber got {got} instead of {wanted}.",
                     "The topic lost a message of a current subscriber, or kept one for a later subscriber.",
                     "Look for durable subscriptions and plugins that keep a topic's messages.",
@@ -176,7 +176,7 @@ def _expect(consumer: Session, body: str, redelivered: bool) -> Frame:
     message = consumer.receive(f"the message {body}" + (" to come back" if redelivered else ""))
     got = message.headers.get("redelivered", "false")
     if message.body != body or got != str(redelivered).lower():
-        raise Failed(
+        raise Astray(
             f"{message.body} came (redelivered: {got}) instead of {body} (redelivered: {redelivered}).",
             "The broker changed the order of the messages or does not keep track of deliveries.",
             "Read the broker's log for this moment.",

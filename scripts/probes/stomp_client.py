@@ -27,12 +27,13 @@ from probes.model import (
     CONNECT_SECONDS,
     GOODBYE_SECONDS,
     LEFTOVER_EXPIRES_MS,
+    Astray,
     Context,
     DeadlineExceeded,
-    Failed,
-    NotProven,
+    Dropped,
     ProbeStop,
 )
+from probes.policies import blamed
 from probes.waiting import dial
 
 T = TypeVar("T")
@@ -45,6 +46,10 @@ QUEUE_HEADERS: dict[str, str] = {
     "x-expires": str(LEFTOVER_EXPIRES_MS),
     "x-queue-type": "classic",
 }
+
+
+# A frame that explains why nothing can be sent any more is on its way for no longer than this.
+_LAST_WORDS_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,15 @@ class _Inbox:
         with self._changed:
             self.heartbeats += 1
             self._changed.notify_all()
+
+    def last_words(self) -> None:
+        """Take note that nothing can be sent any more. Raises ErrorFrame if the broker has said why, just before."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.error is not None or self._lost, _LAST_WORDS_SECONDS)
+            self._lost = True
+            self._changed.notify_all()
+            if self.error is not None:
+                raise ErrorFrame(self.error)
 
     def on_disconnected(self) -> None:
         with self._changed:
@@ -201,10 +215,10 @@ class Session:
         try:
             return self._inbox.wait(lambda: messages.popleft() if messages else None, what, ARRIVAL_SECONDS)
         except TimeoutError:
-            raise Failed(
+            raise Astray(
                 f"Nothing came within {ARRIVAL_SECONDS:g} s of {what}.",
                 "The broker confirmed a message and does not hand it out: it was lost.",
-                "Look for a policy with a TTL or a length limit on this queue, and read the broker's log.",
+                "Read the broker's log for this moment, and look for plugins that take messages.",
             ) from None
 
     def waiting(self) -> int:
@@ -267,7 +281,7 @@ class Session:
         try:
             act(receipt)
         except Exception as error:  # stomp.py raises the socket's errors and its own NotConnectedException
-            self._inbox.on_disconnected()
+            self._inbox.last_words()
             raise ConnectionLost(f"sending failed: {error or type(error).__name__}") from error
         self._inbox.wait(lambda: True if receipt in self._inbox.receipts else None, what)
         return receipt
@@ -282,13 +296,25 @@ def session(context: Context, version: str = "1.2", **options: Any) -> Iterator[
     """
     broker = context.broker
     try:
-        with connect(context, version, broker.user, broker.password, broker.vhost, **options) as opened:
+        with (
+            connect(context, version, broker.user, broker.password, broker.vhost, **options) as opened,
+            blamed(context),
+            _words(context),
+        ):
             yield opened
+    except ErrorFrame as error:  # of the login
+        raise stomp_errors.explain(broker, error.frame.words, _Reasons(context)) from error
+
+
+@contextlib.contextmanager
+def _words(context: Context) -> Iterator[None]:
+    """Turn what ends a session into sentences."""
+    try:
+        yield
     except ErrorFrame as error:
-        known = functools.partial(vhost_exists, context, context.broker.vhost)
-        raise stomp_errors.explain(context.broker, error.frame.words, known) from error
+        raise stomp_errors.explain(context.broker, error.frame.words, _Reasons(context)) from error
     except ConnectionLost as error:
-        raise NotProven(
+        raise Dropped(
             f"The connection to {context.endpoint('stomp')} was lost: {error}",
             "The broker or something on the way ended the connection in the middle of the probe.",
             "Read the broker's log for this moment; a restart or a crash shows there.",
@@ -393,6 +419,49 @@ def refusal(context: Context, user: str | None, password: str | None, vhost: str
             return None
     except ErrorFrame as error:
         return error.frame.words
+
+
+class _Reasons:
+    """Asks for what RabbitMQ keeps to itself over STOMP: why it refuses a vhost, or could not process a frame."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def refused_over_amqp(self) -> ProbeStop | None:
+        """Return why the same user is refused over AMQP on the same vhost; None where it is not, or cannot be asked."""
+        if "amqp" not in self._context.broker.endpoints:
+            return None
+        from probes import amqp_client
+
+        try:
+            with amqp_client.session(self._context):
+                return None
+        except ProbeStop as stop:
+            return None if stop.unreachable else stop
+        except DeadlineExceeded:
+            return None
+
+    def limits(self) -> list[str]:
+        """Return the limits that are set on the user and the vhost, as far as the management API tells them."""
+        from probes import management_client
+
+        broker, segment = self._context.broker, management_client.segment
+        owners = {
+            f"user-limits/{segment(broker.user)}": f"the user {broker.user}",
+            f"vhost-limits/{segment(broker.vhost)}": f"the vhost {broker.vhost}",
+        }
+        if "management" not in broker.endpoints:
+            return []
+        found = []
+        for path, owner in owners.items():
+            with contextlib.suppress(ProbeStop, DeadlineExceeded, AttributeError, KeyError, TypeError):
+                for entry in management_client.get(self._context, f"/api/{path}"):
+                    found += [f"{key} {value} of {owner}" for key, value in entry["value"].items()]
+        return found
+
+    def vhost_exists(self) -> bool:
+        """Whether the broker has the vhost."""
+        return vhost_exists(self._context, self._context.broker.vhost)
 
 
 def vhost_exists(context: Context, vhost: str) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 from probes import refusals
-from probes.model import Broker, Failed
+from probes.model import Broker, Failed, NotProven, ProbeStop
 
 # RabbitMQ's rabbit_stomp_processor, twice; ActiveMQ's PropertiesLoginModule and SimpleAuthenticationBroker.
 _LOGIN_REFUSALS = ("Access refused for user", "non-loopback", "User name [", "password is invalid")
@@ -16,8 +16,16 @@ def is_login_refusal(words: str | None) -> bool:
     return words is not None and any(phrase in words for phrase in _LOGIN_REFUSALS)
 
 
-def explain(broker: Broker, words: str, vhost_exists: Callable[[], bool]) -> Failed:
-    """Return what `words` of an ERROR frame mean; `vhost_exists` asks the broker, and only where that decides.
+class Reasons(Protocol):
+    """Who can be asked what an ERROR frame does not say; each question costs a connection."""
+
+    def refused_over_amqp(self) -> ProbeStop | None: ...
+    def limits(self) -> list[str]: ...
+    def vhost_exists(self) -> bool: ...
+
+
+def explain(broker: Broker, words: str, reasons: Reasons | None = None) -> ProbeStop:
+    """Return what `words` of an ERROR frame mean; `reasons` is asked only where the words do not tell (RabbitMQ).
 
     The words are those of RabbitMQ's rabbit_stomp_processor, but where another source is named.
     """
@@ -41,16 +49,12 @@ def explain(broker: Broker, words: str, vhost_exists: Callable[[], bool]) -> Fai
     if "Access refused for user" in words:
         return refusals.stomp_login_refused(broker, words)
     said = f"{broker.name} sent ERROR: {words}"
-    if "Virtual host" in words:
-        if vhost_exists():
-            return refusals.vhost_forbidden(broker, broker.vhost, said)
-        return Failed(
-            said,
-            f"The vhost {broker.vhost} does not exist on {broker.name}, or has no connections left: "
-            "over STOMP the broker says the same of both.",
-            "See amqp.connect, which tells them apart; declare the vhost in "
-            "rabbitmq_topology_vhosts, or raise the limit.",
-        )
+    if (reached := refusals.limit(broker, broker.vhost, said)) is not None:
+        return reached
+    if reasons is not None and "Virtual host" in words:
+        return _vhost(broker, said, reasons)
+    if reasons is not None and "Processing error" in words:
+        return _unprocessed(broker, said, reasons)
     if "access_refused" in words.lower():
         return refusals.lacks_permission(broker, said)
     if "Version mismatch" in words or "Supported versions" in words:
@@ -64,3 +68,56 @@ def explain(broker: Broker, words: str, vhost_exists: Callable[[], bool]) -> Fai
         "The broker refused a frame that has to work.",
         "Read the broker's log for this moment.",
     )
+
+
+def _vhost(broker: Broker, said: str, reasons: Reasons) -> ProbeStop:
+    """Explain a vhost that was refused: RabbitMQ says the same of a missing one, a permission and a limit."""
+    if (stop := reasons.refused_over_amqp()) is not None:
+        return _same_reason(said, stop)
+    limits = [one for one in reasons.limits() if one.startswith("max-connections")]
+    if limits:
+        return Failed(
+            said,
+            f"Over STOMP the broker says so of a limit on connections too, and there is one: {' and '.join(limits)}.",
+            "Raise it (limits in rabbitmq_topology_users or rabbitmq_topology_vhosts); the probes open some 40 at the "
+            "same time.",
+        )
+    if not reasons.vhost_exists():
+        return Failed(
+            said,
+            f"The vhost {broker.vhost} does not exist on {broker.name}.",
+            "Declare it in rabbitmq_topology_vhosts, or correct the name.",
+        )
+    if "amqp" in broker.endpoints:
+        return Failed(
+            said,
+            f"Over AMQP {broker.user} can open the vhost {broker.vhost}: over STOMP, a limit on connections was "
+            "reached at that moment.",
+            "Read the broker's log for this moment, it names the limit.",
+        )
+    return refusals.vhost_forbidden(broker, broker.vhost, said)
+
+
+def _unprocessed(broker: Broker, said: str, reasons: Reasons) -> ProbeStop:
+    """Explain a "Processing error": RabbitMQ says it of whatever it did not expect, such as a limit on channels."""
+    if (stop := reasons.refused_over_amqp()) is not None:
+        return _same_reason(said, stop)
+    limits = [one for one in reasons.limits() if one.startswith("max-channels")]
+    if limits:
+        return Failed(
+            said,
+            f"Over STOMP the broker says so of a limit on channels, and there is one: {' and '.join(limits)}.",
+            "Raise it (limits in rabbitmq_topology_users); every STOMP connection needs a channel.",
+        )
+    return Failed(
+        said,
+        "The broker failed at a frame that has to work.",
+        "Read the broker's log for this moment, it has the error itself.",
+    )
+
+
+def _same_reason(said: str, stop: ProbeStop) -> ProbeStop:
+    """What AMQP told of the same user and vhost, with what STOMP said beside it."""
+    finding = stop.finding
+    kind = Failed if isinstance(stop, Failed) else NotProven
+    return kind(f"{said}; over AMQP: {finding.came_back}", finding.meaning, finding.remedy)

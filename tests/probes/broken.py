@@ -53,6 +53,19 @@ class Node:
         assert stdout.getvalue(), stderr.getvalue()
         return code, {entry["probe"]: entry for entry in json.loads(stdout.getvalue())["results"]}
 
+    @contextmanager
+    def instead(self, **ports: int) -> Iterator[None]:
+        """Have the endpoints file name other ports, by protocol."""
+        right = self.endpoints.read_text(encoding="utf-8")
+        wrong = {protocol: {"port": port} for protocol, port in ports.items()}
+        self.endpoints.write_text(
+            json.dumps({"schema": 1, "brokers": [self._entry() | wrong]}), encoding="utf-8"
+        )
+        try:
+            yield
+        finally:
+            self.endpoints.write_text(right, encoding="utf-8")
+
     def ctl(self, *words: str) -> str:
         """Run rabbitmqctl there."""
         return self.host.run(f"rabbitmqctl -q {shlex.join(words)}")
@@ -157,6 +170,37 @@ class Node:
 
     def messages_expire(self) -> Fault:
         yield from self._policy({"message-ttl": 0}, "queues")
+
+    def queues_expire(self) -> Fault:
+        yield from self._policy({"expires": 1}, "queues")
+
+    def operators_keep_one(self) -> Fault:
+        vhost, definition = self.broker.vhost, json.dumps({"max-length": 1})
+        self.ctl("set_operator_policy", "-p", vhost, "--apply-to", "queues", "kept-short", ".*", definition)
+        yield
+        self.ctl("clear_operator_policy", "-p", vhost, "kept-short")
+
+    def _user_limit(self, name: str) -> Fault:
+        self.ctl("set_user_limits", self.broker.user, json.dumps({name: 0}))
+        yield
+        self.ctl("clear_user_limits", self.broker.user, name)
+
+    def _vhost_limit(self, name: str) -> Fault:
+        self.ctl("set_vhost_limits", "-p", self.broker.vhost, json.dumps({name: 0}))
+        yield
+        self.ctl("clear_vhost_limits", "-p", self.broker.vhost)
+
+    def no_connections_of_the_user(self) -> Fault:
+        yield from self._user_limit("max-connections")
+
+    def no_channels_of_the_user(self) -> Fault:
+        yield from self._user_limit("max-channels")
+
+    def no_connections_of_the_vhost(self) -> Fault:
+        yield from self._vhost_limit("max-connections")
+
+    def no_queues_of_the_vhost(self) -> Fault:
+        yield from self._vhost_limit("max-queues")
 
     def queues_reject(self) -> Fault:
         yield from self._policy({"max-length": 0, "overflow": "reject-publish"}, "queues")

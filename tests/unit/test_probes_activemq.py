@@ -105,5 +105,5 @@ def test_a_store_that_is_full_is_looked_for_by_the_words_of_the_log() -> None:
 
 def test_a_disk_that_is_full_is_named() -> None:
     words = "java.io.IOException\\c No space left on device"  # as 5.17.2 answers a persistent message
-    finding = stomp_errors.explain(broker(1), words, lambda: True).finding
+    finding = stomp_errors.explain(broker(1), words).finding
     assert "disk" in finding.meaning and "activemq_data_directory" in finding.remedy

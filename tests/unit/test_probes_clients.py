@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 import time
 
+import pika  # noqa: F401 - loading the clients is not what is timed here
 import pytest
+import stomp  # noqa: F401
 from loopback import Handler, answers, closes, server, silent, speaks_first
 from probes import amqp_client, classify, management_client, negative, stomp_client
 from probes.model import (

@@ -154,7 +154,15 @@ def test_a_container_leaves_marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ),
         (
             "530 NOT_ALLOWED - access to vhost 'shop' refused for user 'smoke': connection limit (3) is reached",
-            "limit on connections",
+            "The vhost shop has as many connections as it may have: its limit max-connections is 3.",
+        ),
+        (
+            "530 NOT_ALLOWED - connection refused for user 'smoke': user connection limit (0) is reached",
+            "The user smoke has as many connections as it may have: its limit max-connections is 0.",
+        ),
+        (
+            "530 NOT_ALLOWED - connection refused: node connection limit (10) is reached",
+            "its limit connection_max is 10",
         ),
         (
             "541 INTERNAL_ERROR - access to vhost 'shop' refused for user 'smoke': vhost 'shop' is down",
@@ -198,3 +206,17 @@ def test_a_port_is_looked_at_once() -> None:
         looked = len(seen)
         assert book.port("127.0.0.1", port) is first
     assert len(seen) == looked
+
+
+@pytest.mark.parametrize("protocol", ["amqp", "management"])
+def test_tls_is_not_advised_where_the_prober_does_not_speak_it(protocol: str) -> None:
+    """The loader refuses `tls: true` there."""
+    alone = found(protocol, 5671, Speaks.TLS).finding
+    assert "tls: true" not in alone.remedy and "in the clear only" in alone.remedy
+    beside = found(protocol, 5671, Speaks.TLS, (5672, WANTED[protocol].speaks)).finding
+    assert beside.remedy.endswith("give the plain port, 5672.")
+
+
+def test_tls_is_advised_over_stomp() -> None:
+    assert "`tls: true`" in found("stomp", 61614, Speaks.TLS).finding.remedy
+    assert "61613" in found("stomp", 61614, Speaks.TLS, (61613, Speaks.STOMP)).finding.remedy

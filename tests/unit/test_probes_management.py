@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from probes.management import compare, reported, reported_alarms, room
+from probes.management import _differs, compare, reported, reported_alarms, room
 from probes.management_client import Answer, segment
 from probes.model import Listener
 
@@ -122,3 +122,13 @@ def test_alarms_as_nodes_report_them() -> None:
 
 def test_a_vhost_is_one_segment_of_a_path() -> None:
     assert segment("/") == "%2F" and segment("a b/c") == "a%20b%2Fc"
+
+
+def test_a_listener_that_came_through_rabbitmq_config_is_not_told_to_go_by_another_converge() -> None:
+    """The converge declared it, and declares it again."""
+    finding = _differs([], [Listener("amqp/ssl", 5671, "::")]).finding
+    assert "amqp/ssl on :: port 5671" in finding.came_back and "rabbitmq_config" in finding.meaning
+    assert "--skip management.listeners" in finding.remedy and "refused" not in finding.meaning
+    both = _differs([STOMP], [Listener("mqtt", 1883, "::")]).finding
+    assert "Clients of a missing listener are refused" in both.meaning and "mqtt" in both.came_back
+    assert "rabbitmq_config" not in _differs([STOMP], []).finding.remedy
