@@ -40,6 +40,7 @@ class FilterModule:
             "activemq_refusals": activemq_settings.refusals,
             "activemq_restart_reasons": activemq_host.restart_reasons,
             "activemq_security_verdict": activemq_versions.security_verdict,
+            "activemq_service_refusals": activemq_host.unit_refusals,
             "activemq_static_uri": activemq_settings.static_uri,
             "activemq_listeners": activemq_management.listeners,
             "activemq_uses_tls": activemq_connectors.uses_tls,

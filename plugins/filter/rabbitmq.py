@@ -36,5 +36,6 @@ class FilterModule:
             "rabbitmq_refusals": rabbitmq_settings.refusals,
             "rabbitmq_restart_reasons": rabbitmq_host.restart_reasons,
             "rabbitmq_unasked_refusal": first_contact.unasked_refusal,
+            "rabbitmq_users": administrator.users,
             "upstream_version": versions.upstream,
         }

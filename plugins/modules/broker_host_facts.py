@@ -38,6 +38,11 @@ options:
     type: list
     elements: path
     default: []
+  definitions:
+    description: Files of a broker's definitions, whose users' names are wanted.
+    type: list
+    elements: path
+    default: []
   unit:
     description: systemd unit whose state is wanted.
     type: str
@@ -83,7 +88,12 @@ hosts_block: {description: Whether /etc/hosts holds names that Brokerkit pinned.
 dpkg_interrupted: {description: Whether an installation was cut off half-way., returned: always, type: bool}
 files: {description: Those of O(files) that exist., returned: always, type: list, elements: str}
 texts: {description: Those of O(read) that exist, and what they hold., returned: always, type: dict}
-unit: {description: 'load_state, active_state, unit_file_state, main_pid.', returned: when asked for, type: dict}
+users: {description: Names of the users in O(definitions)., returned: always, type: list, elements: str}
+unit:
+  description:
+    - 'load_state, active_state, unit_file_state, main_pid, process_state (a letter: proc(5)), mask (a link or none).'
+  returned: when asked for
+  type: dict
 plan:
   description: 'packages: what would be installed; error: why nothing can be, or null.'
   returned: when it was simulated
@@ -117,6 +127,7 @@ def main() -> None:
             "listen": dict(names),
             "files": {"type": "list", "elements": "path", "default": []},
             "read": {"type": "list", "elements": "path", "default": []},
+            "definitions": {"type": "list", "elements": "path", "default": []},
             "unit": {"type": "str"},
             "simulate": dict(names),
             "only_missing": {"type": "bool", "default": False},
@@ -136,6 +147,7 @@ def main() -> None:
         "foreign": hostfacts.foreign(sorted({*wanted["listen"]} - {""})),
         "files": sorted(found for path in wanted["files"] for found in glob.glob(path)),
         "texts": {path: text for path in wanted["read"] for text in [read(path)] if text is not None},
+        "users": hostfacts.users(wanted["definitions"]),
         "hosts_block": hostfacts.HOSTS_MARK in (read("/etc/hosts") or ""),
         "dpkg_interrupted": False,
         "packages": {},

@@ -273,6 +273,11 @@ def test_java_is_checked_per_version():
     assert "path of java" in java_refusal("5.19.11", "No such file")
 
 
+def unit(**fields):
+    """A unit that does not run, and what a test says of it."""
+    return {"active_state": "inactive", "main_pid": 0, "process_state": "", "mask": "", **fields}
+
+
 def machine(**changes: Any) -> dict[str, Any]:
     found = {
         "hostname": "mq",
@@ -281,15 +286,15 @@ def machine(**changes: Any) -> dict[str, Any]:
         "foreign": [],
         "packages": {},
         "files": [],
-        "unit": {"main_pid": 0},
+        "unit": unit(),
     }
     return found | changes
 
 
 def test_a_port_of_another_process_is_refused_and_the_brokers_own_is_not():
     held = [{"address": "::", "port": 61613, "pid": 7, "process": "java"}]
-    assert host_refusals(broker(), machine(listeners=held, unit={"main_pid": 7})) == []
-    (found,) = host_refusals(broker(), machine(listeners=held, unit={"main_pid": 8}))
+    assert host_refusals(broker(), machine(listeners=held, unit=unit(main_pid=7))) == []
+    (found,) = host_refusals(broker(), machine(listeners=held, unit=unit(main_pid=8)))
     assert found.startswith("activemq_connectors: port 61613") and "'java' (pid 7)" in found
 
 
@@ -330,3 +335,28 @@ def test_users_are_read_without_a_restart_and_the_rest_is_not():
     assert restart_reasons({"/etc/activemq/main/users.properties": []}) == []
     assert restart_reasons({"/etc/systemd/system/activemq.service": []}) == []
     assert restart_reasons({"/etc/activemq/main/activemq.xml": []}) == ["/etc/activemq/main/activemq.xml"]
+
+
+# --- a unit that somebody has taken in hand ------------------------------------------------------------
+
+
+def test_a_mask_is_an_operators_word():
+    masked = machine(unit=unit(mask="/etc/systemd/system/activemq-main.service"))
+    (sentence,) = host_refusals(broker(), masked)
+    assert sentence.startswith(
+        "activemq_service_state: 'started' is wanted, and somebody has masked activemq-main.service"
+    )
+    assert (
+        "`systemctl unmask activemq-main.service`" in sentence and "to 'stopped', which leaves it" in sentence
+    )
+    assert host_refusals(broker(service_state="stopped"), masked) == []
+
+
+def test_a_broker_that_is_sigstopped_is_said_to_be():
+    (sentence,) = host_refusals(
+        broker(), machine(unit=unit(main_pid=7, active_state="active", process_state="T"))
+    )
+    assert (
+        "the broker's process 7 is stopped (state T in /proc/7/stat" in sentence
+        and "`kill -CONT 7`" in sentence
+    )

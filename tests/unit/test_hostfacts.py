@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -178,6 +179,8 @@ def test_a_units_state_is_read_from_systemd(program):
         "active_state": "active",
         "unit_file_state": "enabled",
         "main_pid": 4711,
+        "process_state": "",
+        "mask": "",
     }
 
 
@@ -188,7 +191,30 @@ def test_a_unit_that_systemd_does_not_know_is_inactive(program):
         "active_state": "inactive",
         "unit_file_state": "",
         "main_pid": 0,
+        "process_state": "",
+        "mask": "",
     }
+
+
+def test_a_process_that_is_stopped_is_seen():
+    with subprocess.Popen(["sleep", "60"]) as process:
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
+        assert hostfacts.process_state(process.pid) == "T"
+        process.kill()
+    assert hostfacts.process_state(process.pid) == ""
+
+
+def test_who_is_in_files_of_definitions(tmp_path):
+    (tmp_path / "one").write_text('{"users": [{"name": "b", "password_hash": "x"}, {"name": "a"}]}')
+    (tmp_path / "two").write_text('{"users": [{"name": "a"}, {"name": "c"}]}')
+    (tmp_path / "torn").write_text('{"users": [{"na')
+    (tmp_path / "odd").write_text("[1]")
+    assert hostfacts.users([str(tmp_path / name) for name in ("one", "two", "torn", "odd", "none")]) == [
+        "a",
+        "b",
+        "c",
+    ]
 
 
 def test_a_program_that_is_missing_is_reported_by_its_name(monkeypatch, tmp_path):

@@ -26,8 +26,21 @@ def host(**facts):
         "addresses": {"broker-1": ["10.0.0.5"]},
         "files": [],
         "packages": {},
+        "unit": unit(),
     }
     return {**bare, **facts}
+
+
+def unit(**fields):
+    """A unit that does not run, and what a test says of it."""
+    stopped = {
+        "load_state": "loaded",
+        "active_state": "inactive",
+        "main_pid": 0,
+        "process_state": "",
+        "mask": "",
+    }
+    return {**stopped, **fields}
 
 
 def listener(**fields):
@@ -212,6 +225,50 @@ def test_a_node_of_another_name_would_start_empty():
 def test_a_host_that_was_renamed_is_told_so():
     (sentence,) = host_refusals(node(), data("rabbit@old-name", "rabbit@old-name.pid"))
     assert "set rabbitmq_node_name to rabbit@old-name" in sentence
+
+
+# --- a unit that somebody has taken in hand ----------------------------------------------------
+
+
+LINK = "/etc/systemd/system/rabbitmq-server.service"
+BOOTED = [f"/var/lib/rabbitmq/mnesia/{name}" for name in OWN_DATA]
+
+
+def test_a_mask_on_a_node_that_has_booted_is_an_operators_word():
+    masked = host(files=BOOTED, unit=unit(mask=LINK))
+    (sentence,) = host_refusals(node(), masked)
+    assert sentence.startswith(
+        "rabbitmq_service_state: 'started' is wanted, and somebody has masked rabbitmq-server.service on broker-1 "
+        f"({LINK}); "
+    )
+    assert "`systemctl unmask rabbitmq-server.service`" in sentence
+    assert host_refusals(node(service_state="stopped"), masked) == []
+
+
+def test_a_mask_until_the_next_reboot_is_taken_away_in_another_way():
+    masked = host(files=BOOTED, unit=unit(mask="/run/systemd/system/rabbitmq-server.service"))
+    assert "`systemctl unmask --runtime rabbitmq-server.service`" in host_refusals(node(), masked)[0]
+
+
+@pytest.mark.parametrize("files", [[], [*BOOTED, "/etc/rabbitmq/start.env"]])
+def test_the_mask_of_a_first_run_that_was_interrupted_heals(files):
+    assert host_refusals(node(), host(files=files, unit=unit(mask=LINK))) == []
+
+
+def test_the_roles_own_mask_is_no_link():
+    assert host_refusals(node(), host(files=BOOTED, unit=unit(load_state="masked"))) == []
+
+
+def test_a_node_that_is_sigstopped_is_said_to_be():
+    (sentence,) = host_refusals(node(), host(unit=unit(main_pid=7, active_state="active", process_state="T")))
+    assert sentence == (
+        "broker-1: the broker's process 7 is stopped (state T in /proc/7/stat, as SIGSTOP leaves it) and answers "
+        "nobody; let it go on with `kill -CONT 7` there, and run the play again"
+    )
+
+
+def test_a_unit_that_was_only_stopped_is_no_refusal():
+    assert host_refusals(node(), host(files=BOOTED, unit=unit(active_state="inactive"))) == []
 
 
 # --- versions ----------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ EPMD_SERVICE = "/etc/systemd/system/epmd.service.d/brokerkit.conf"
 COOKIE_FILE = "/var/lib/rabbitmq/.erlang.cookie"
 START = "/etc/rabbitmq/start.env"
 ADMINISTRATOR = "/var/lib/rabbitmq/administrator.json"
+ADMINISTRATORS = "/var/lib/brokerkit/rabbitmq/administrators.json"
 MANAGED = "Managed by Brokerkit (role rabbitmq); changes made here are overwritten."
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - written into a configuration, not bound to
 BARE_HOST = {
@@ -29,6 +30,7 @@ BARE_HOST = {
     "os": {"VERSION_CODENAME": "bookworm"},
     "unit": {"active_state": "inactive"},
     "files": [],
+    "users": [],
     "packages": {},
 }
 
@@ -54,7 +56,7 @@ def lines(path, **settings):
 def test_the_files_of_a_node_by_default():
     present = {path for path, entry in files().items() if entry.get("content") or entry.get("secret_content")}
     own = {ENVIRONMENT, RESOLVER, UNIT, EPMD_SOCKET, EPMD_SERVICE}
-    assert present == {CONF, PLUGINS, COOKIE_FILE, ADMINISTRATOR, START, *own}
+    assert present == {CONF, PLUGINS, COOKIE_FILE, ADMINISTRATOR, ADMINISTRATORS, START, *own}
 
 
 def test_only_the_first_boot_imports_the_administrator():
@@ -253,7 +255,7 @@ def test_epmd_follows_its_variables(settings):
 )
 def test_every_file_says_who_manages_it_unless_its_owner_rewrites_it(settings):
     for path, entry in files(**settings).items():
-        if entry.get("content") and path != PLUGINS:
+        if entry.get("content") and path not in (PLUGINS, ADMINISTRATORS):
             assert MANAGED in entry["content"].splitlines()[0], path
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from .activemq_access import Settings
 from .activemq_connectors import overlap
 from .activemq_management import listeners
+from .service import service_refusals
 from .versions import starts_with, upstream
 
 # Files that the broker reads again by itself when somebody logs in (reload=true in login.config), and what keeps the
@@ -44,6 +45,12 @@ def _address_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     ]
 
 
+def unit_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
+    """Return why the instance's unit is not to be touched. The role never masks it."""
+    unit, wanted = f"activemq-{settings['activemq_instance']}.service", settings["activemq_service_state"]
+    return service_refusals("activemq_service_state", wanted, unit, host, known=True)
+
+
 def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     """Return everything about the host that forbids the settings, one sentence each.
 
@@ -55,7 +62,8 @@ def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
             f"ansible_become: the tasks run as uid {host['uid']} on {name}; set ansible_become to true, a "
             "broker is installed by root"
         ]
-    found = _port_refusals(settings, host) + _address_refusals(settings, host)
+    found = unit_refusals(settings, host) + _port_refusals(settings, host)
+    found += _address_refusals(settings, host)
     return found + _version_refusals(settings, host)
 
 

@@ -8,6 +8,11 @@ from typing import Any
 from .passwords import SALT_BYTES, make_hash
 
 
+def users(names: list[str]) -> dict[str, Any]:
+    """Return `names` in the form of definitions, sorted: a note of who they are."""
+    return {"users": [{"name": name} for name in sorted(names)]}
+
+
 def definitions(user: str, password: str, secret: str) -> dict[str, Any]:
     """Return definitions with the vhost `/` and the administrator `user`, the password as a salted hash.
 

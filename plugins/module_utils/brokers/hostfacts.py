@@ -7,6 +7,7 @@ a bare host needs neither ss nor lsof.
 from __future__ import annotations
 
 import glob
+import json
 import os
 import re
 import socket
@@ -167,12 +168,47 @@ def properties(unit: str, names: list[str]) -> dict[str, str]:
     return dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
 
 
+def users(paths: list[str]) -> list[str]:
+    """Return the names of the users in files of definitions, sorted; a file that cannot be read has none."""
+    names: set[str] = set()
+    for path in paths:
+        try:
+            with open(path, encoding="utf-8") as handle:
+                found = json.load(handle)["users"]
+            names |= {str(user["name"]) for user in found}
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+    return sorted(names)
+
+
+def process_state(pid: int) -> str:
+    """Return the letter that proc(5) gives for the state of a process, such as T for one that is stopped."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as handle:
+            return handle.read().rpartition(")")[2].split()[0]  # the name before it may hold anything
+    except OSError:
+        return ""
+
+
 def unit(name: str) -> dict[str, Any]:
-    """Return systemd's view of the unit: load_state, active_state, unit_file_state, main_pid (0 when not running)."""
+    """Return systemd's view of the unit, and the state of its process.
+
+    load_state, active_state, unit_file_state, main_pid (0 when not running), process_state ('' when not running), and
+    mask: the link to /dev/null that masks the unit, or ''.
+    """
     values = properties(name, ["LoadState", "ActiveState", "UnitFileState", "MainPID"])
+    pid = int(values.get("MainPID") or 0)
     return {
         "load_state": values.get("LoadState", "not-found"),
         "active_state": values.get("ActiveState", "inactive"),
         "unit_file_state": values.get("UnitFileState", ""),
-        "main_pid": int(values.get("MainPID") or 0),
+        "main_pid": pid,
+        "process_state": process_state(pid) if pid else "",
+        "mask": _mask(name) if values.get("LoadState") == "masked" else "",
     }
+
+
+def _mask(name: str) -> str:
+    """Return the link that `systemctl mask` has made for a unit; '' where an empty file masks it."""
+    paths = (f"{place}/systemd/system/{name}" for place in ("/etc", "/run"))
+    return next((path for path in paths if os.path.islink(path)), "")

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from .rabbitmq_settings import Settings, is_loopback, listeners
+from .service import service_refusals
 from .versions import at_least, starts_with, upstream
 
 # Processes that a node of the broker consists of; a port that one of them holds on this host is its own.
@@ -16,6 +17,7 @@ _DEFAULT_QUEUE_TYPE_SINCE = "3.13.0"
 
 # Where a node keeps its data: a directory of its name, and beside it files that begin with the name.
 DATA = "/var/lib/rabbitmq/mnesia/"
+_START_FILE = "/etc/rabbitmq/start.env"  # there until the first boot has succeeded
 _NODE_DATA = re.compile(r"([A-Za-z0-9_-]+@[A-Za-z0-9.-]+?)(?:-plugins-expand|-feature_flags|\.pid)?\Z")
 
 # The name of a node in an Erlang term, quoted where it holds more than letters.
@@ -104,6 +106,13 @@ def cut_off_refusals(said: str, node: str) -> list[str]:
     ]
 
 
+def _service_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
+    """Return why the unit is not to be touched. The role's own mask, on a node that never booted, is an empty file."""
+    booted = f"{DATA}{_node(settings, host)}" in host["files"] and _START_FILE not in host["files"]
+    wanted = settings["rabbitmq_service_state"]
+    return service_refusals("rabbitmq_service_state", wanted, "rabbitmq-server.service", host, booted)
+
+
 def _name_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     node = _node(settings, host)
     name = node.partition("@")[2]
@@ -170,7 +179,7 @@ def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
         ]
     found = [
         refusal
-        for look in (_port_refusals, _address_refusals, _name_refusals, _data_refusals)
+        for look in (_service_refusals, _port_refusals, _address_refusals, _name_refusals, _data_refusals)
         for refusal in look(settings, host)
     ]
     installed = upstream(host["packages"].get("rabbitmq-server", ""))
@@ -211,7 +220,7 @@ def restart_reasons(pending: dict[str, list[str]]) -> list[str]:
     """
     reasons = []
     for path, keys in sorted(pending.items()):
-        if path.endswith(("/enabled_plugins", "/administrator.json")):
+        if path.endswith(("/enabled_plugins", "/administrator.json", "/administrators.json")):
             continue
         offline = [key for key in keys if not _ONLINE.match(key)]
         if not keys or not path.endswith("/rabbitmq.conf"):

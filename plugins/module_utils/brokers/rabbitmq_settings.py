@@ -21,6 +21,7 @@ _PLUGIN = re.compile(r"[a-z][a-z0-9_]*\Z")
 _KEY = re.compile(r"[A-Za-z0-9_$-]+(\.[A-Za-z0-9_$-]+)*\Z")
 # What cuttlefish 2.4 to 3.9 read back unchanged.
 _VALUE = re.compile(r"(?! )[ -\"$-~]*(?<! )\Z")
+_PLAIN_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*\Z")  # nothing that is special to a shell
 _LOOPBACK_USER = re.compile(r"[A-Za-z0-9._-]+\Z")
 # Units that the broker's rabbit_resource_monitor_misc understands.
 _AMOUNT = re.compile(r"\d+(k|kiB|M|MiB|G|GiB|kB|MB|GB|KB|T|TB|TiB)?\Z")
@@ -334,12 +335,36 @@ def _free_config_refusals(settings: Settings) -> list[str]:
     return found
 
 
-def refusals(settings: Settings) -> list[str]:
+def _former_admin_refusals(settings: Settings, declared: Any) -> list[str]:
+    """Return why a user is not to be removed as an administrator of before."""
+    users = [user for user in declared if isinstance(user, dict)] if isinstance(declared, list) else []
+    kept = {user.get("name") for user in users if user.get("state") != "absent"}
+    found = []
+    for name in settings["rabbitmq_former_admin_users"]:
+        if name == settings["rabbitmq_admin_user"]:
+            found.append(
+                f"rabbitmq_former_admin_users: '{name}' is rabbitmq_admin_user, the administrator in use; take it out"
+            )
+        elif name in kept:
+            found.append(
+                f"rabbitmq_former_admin_users: '{name}' is declared in rabbitmq_topology_users; take it out of one of "
+                "the two"
+            )
+        elif not _PLAIN_USER.match(name):
+            found.append(
+                f"rabbitmq_former_admin_users: '{name}' has letters that Debian's rabbitmqctl, a shell script, may "
+                "take for something else; declare it in rabbitmq_topology_users with state: absent"
+            )
+    return found
+
+
+def refusals(settings: Settings, declared_users: Any = ()) -> list[str]:
     """Return everything that is wrong with the variables alone, one sentence each; an empty list when nothing is.
 
-    The values have the types of the role's argument specs (see `arguments`).
+    The values have the types of the role's argument specs (see `arguments`); `declared_users` are the topology's.
     """
     found = _secret_refusals(settings) + _name_refusals(settings)
+    found += _former_admin_refusals(settings, declared_users)
     found += _address_refusals(settings) or _reach_refusals(settings)
     found += _port_refusals(settings) + _environment_refusals(settings)
     return found + _limit_refusals(settings) + _free_config_refusals(settings)
