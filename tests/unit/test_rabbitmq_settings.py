@@ -341,3 +341,24 @@ def test_advanced_settings_are_laid_over_the_classic_ones():
     assert said["rabbit"]["heartbeat"] == 10
     assert said["rabbit"]["channel_max"] == 2047
     assert said["mnesia"] == {"dc_dump_limit": 40}
+
+
+# --- administrators of before --------------------------------------------------------------------------
+
+
+def test_an_administrator_of_before_may_be_removed():
+    assert refusals(node(former_admin_users=["root.2"]), [{"name": "root.2", "state": "absent"}]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("admin", "'admin' is rabbitmq_admin_user, the administrator in use"),
+        ("shop", "'shop' is declared in rabbitmq_topology_users"),
+        ("a`b`", "with state: absent"),
+        ("-x", "with state: absent"),
+    ],
+)
+def test_who_is_no_administrator_of_before_is_refused(name, words):
+    (sentence,) = refusals(node(former_admin_users=[name]), [{"name": "shop"}])
+    assert sentence.startswith(f"rabbitmq_former_admin_users: '{name}'") and words in sentence

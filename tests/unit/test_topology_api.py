@@ -263,3 +263,13 @@ def test_tls_to_a_plain_listener_is_said():
         client = api.Client(api.Access(plain.access.url.replace("http:", "https:"), "u", "p", timeout=5))
         with pytest.raises(api.ApiError, match="use http:// for a plain listener"):
             client.get("/api/x")
+
+
+def test_where_nothing_listens_a_stopped_application_is_thought_of():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    client = api.Client(api.Access(f"http://127.0.0.1:{port}", "app", "hush-hush", timeout=5))
+    with pytest.raises(
+        api.Unreachable, match="`rabbitmqctl start_app` starts an application that was stopped"
+    ):
+        client.get("/api/definitions")

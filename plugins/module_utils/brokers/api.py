@@ -150,8 +150,10 @@ class Client:
                 connection.close()
                 if time.monotonic() >= deadline:
                     raise Unreachable(
-                        f"nothing listens at {self.access.url} (connection refused); enable the plugin "
-                        "rabbitmq_management there, start the broker, or correct host and port"
+                        f"nothing listens at {self.access.url} (connection refused). Where "
+                        "`systemctl status rabbitmq-server` shows a running unit there, `rabbitmqctl start_app` starts "
+                        "an application that was stopped inside it; else start the unit, enable the plugin "
+                        "rabbitmq_management, or correct host and port"
                     ) from None
                 time.sleep(PAUSE_SECONDS)
             except OSError as error:
