@@ -8,15 +8,25 @@
 `assert` prints its condition beside the message and works the message out where nothing is wrong, too. The message is
 one text with a line for each sentence, so that any callback shows it readably; plugins/callback/brokerkit.py, which
 ansible.cfg names, wraps the sentences for the terminal.
+
+Each role and each playbook begins with a task of this kind: an ansible-core that is too old is refused here, before it
+fails in a template.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+# The library ships to targets as ansible.module_utils.brokers; the controller finds it beside this file.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "module_utils"))
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.release import __version__
+from brokers import runs
 
 
 def listed(name: str, value: Any) -> list[str]:
@@ -37,7 +47,9 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Fail with the sentences, if there are any."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        sentences = [" ".join(one.split()) for one in listed("sentences", self._task.args.get("sentences"))]
+        sentences = runs.version_refusals(__version__) or [
+            " ".join(one.split()) for one in listed("sentences", self._task.args.get("sentences"))
+        ]
         result["changed"] = False
         if sentences:
             words = listed("words", self._task.args.get("words", []))

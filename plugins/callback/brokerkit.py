@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from ansible import constants
+from ansible import constants, context
 from ansible.plugins.callback.default import CallbackModule as Default
 
 DOCUMENTATION = """
@@ -36,6 +38,12 @@ _SENTENCES = frozenset(
     }
 )
 _WIDEST = 100  # longer lines are hard to read
+_PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
+_START_AT = (
+    "--start-at-task: skips the checks that come first, and what the later tasks have to know of the hosts. "
+    "Run it without: a run takes up where the last one ended, and what is done already costs seconds. "
+    "Nothing was changed"
+)
 
 
 def wrapped(text: str, width: int, first: str, further: str) -> list[str]:
@@ -101,10 +109,26 @@ class CallbackModule(Default):
         sentences, words = found.get("sentences", found["msg"].splitlines()), found.get("words", [])
         self._waiting.setdefault((tuple(sentences), tuple(words)), []).append(result._host.get_name())
 
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        """Refuse to start one of Brokerkit's playbooks in its middle: no task of it could say so, if it is skipped."""
+        folders = {Path(play._included_path or playbook._basedir).resolve() for play in playbook.get_plays()}
+        if context.CLIARGS.get("start_at_task") and _PLAYBOOKS in folders:
+            lines = wrapped(_START_AT, self.width(), "  * ", "    ")
+            self._display.display(
+                "\n".join(["fatal: FAILED!", *lines]), color=constants.COLOR_ERROR, stderr=True
+            )
+            sys.exit(2)  # Ansible goes on after an exception of a callback
+        super().v2_playbook_on_start(playbook)
+
+    @staticmethod
+    def width() -> int:
+        """Return the columns that a line may have."""
+        return min(shutil.get_terminal_size((80, 24)).columns, _WIDEST)
+
     def print_refusals(self) -> None:
         """Print the refusals that wait."""
         waiting, self._waiting = self._waiting, {}
-        width = min(shutil.get_terminal_size((80, 24)).columns, _WIDEST)
+        width = self.width()
         for (sentences, words), hosts in waiting.items():
             self._display.display(
                 refusal(hosts, list(sentences), list(words), width),

@@ -21,5 +21,4 @@ class FilterModule:
         return {
             "broker_inventory_refusals": collisions.refusals,
             "broker_run_refusals": runs.refusals,
-            "broker_version_refusals": runs.version_refusals,
         }

@@ -109,3 +109,12 @@ def test_the_rows_of_the_field_notes_name_probes_that_stand_for_them():
                 row,
                 name,
             )
+
+
+@each_page
+def test_commands_that_reach_hosts_name_the_inventory(page):
+    """Without -i they reach the example's hosts: what is copied in a hurry has it on the line."""
+    commands = re.findall(
+        r"(?:^ {4,}|`)((?:\.venv/bin/)?ansible(?:-playbook)? [^`\n]*(?:\.yml|-b)[^`\n]*)", text_of(page), re.M
+    )
+    assert [command for command in commands if " -i " not in command] == []

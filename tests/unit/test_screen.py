@@ -35,14 +35,16 @@ PLAY = f"""
 """
 
 
-def run(folder: Path, *flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, *flags: str, playbook: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run the play for three hosts that are this machine, with the project's ansible.cfg."""
     (folder / "play.yml").write_text(PLAY)
     hosts = "".join(f"{name} ansible_connection=local\n" for name in ("one", "two", "three"))
     (folder / "hosts").write_text(hosts)
     command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(folder / "hosts")]
     return subprocess.run(
-        [*command, str(folder / "play.yml"), *flags],
+        [*command, playbook or str(folder / "play.yml"), *flags],
         cwd=ROOT,
         env={
             **os.environ,
@@ -100,3 +102,20 @@ def test_another_callback_shows_a_text_with_a_line_for_each_sentence(tmp_path: P
     done = run(tmp_path, ANSIBLE_STDOUT_CALLBACK="ansible.builtin.default")
     assert "second sentence" in done.stderr
     assert "assertion" not in done.stderr
+
+
+@pytest.mark.parametrize("playbook", ["site.yml", "playbooks/drift.yml"])
+def test_a_start_in_the_middle_is_refused(tmp_path: Path, playbook: str) -> None:
+    """--start-at-task would skip the checks, or end with an undefined variable, or do nothing with exit code 0."""
+    done = run(tmp_path, "--start-at-task", "Write the endpoints", playbook=playbook)
+    assert done.returncode == 2
+    assert "--start-at-task: skips the checks" in done.stderr
+    assert "TASK" not in done.stdout
+
+
+@pytest.mark.parametrize("flags", [("--tags", "provison"), ("--limit", "localhost,one")])
+def test_a_run_that_would_do_nothing_is_refused(tmp_path: Path, flags: tuple[str, str]) -> None:
+    done = run(tmp_path, *flags, playbook="site.yml")
+    assert done.returncode == 2
+    assert "TASK [Refuse what is wrong with the whole" in done.stdout
+    assert "is not a tag" in done.stderr or "no host is in the group" in done.stderr
