@@ -228,7 +228,11 @@ def inventory(directory: Path, *hosts: str) -> Path:
         "activemq_users": [{"name": "smoke", "password": "geheim-4711", "groups": ["smoke"]}],
     }
     group = {
-        "hosts": {name: {"ansible_host": f"10.61.13.{190 + int(name[2:])}"} for name in hosts},
+        # All of them are this machine, so that each needs a port of its own.
+        "hosts": {
+            name: {"activemq_connectors": [{"protocol": "stomp", "port": 61000 + int(name[2:])}]}
+            for name in hosts
+        },
         "vars": variables,
     }
     (directory / "hosts.json").write_text(json.dumps({"activemq": group}))
