@@ -33,6 +33,7 @@ def refused(**changes: Any) -> list[str]:
     [
         {},
         {"tags": ["provision", "endpoints", "always"], "skip_tags": ["declare"]},
+        {"skip_tags": ["molecule-notest", "notest"]},
         {"hosts": ["mq1", "web1"]},
         {"groups": {**GROUPS, "rabbitmq_prod": ["r1"], "rabbitmqs": ["r1"], "rabbit": ["web1"]}},
     ],

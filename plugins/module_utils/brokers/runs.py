@@ -29,13 +29,17 @@ def version_refusals(version: str) -> list[str]:
 
 
 def tag_refusals(run: Collection[str], skipped: Collection[str]) -> list[str]:
-    """Return a sentence for each tag of --tags and --skip-tags that nothing carries."""
+    """Return a sentence for each tag of --tags that nothing carries, and of --skip-tags that is a slip for one of ours.
+
+    A tag to skip may be that of somebody else's playbook, or a convention: molecule always skips `notest`.
+    """
     found = []
     for option, tags in (("--tags", run), ("--skip-tags", skipped)):
         for tag in sorted(set(tags) - set(TAGS) - _BUILT_IN_TAGS):
             near = difflib.get_close_matches(tag, TAGS, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            found.append(f"{option}: '{tag}' is not a tag{hint}; those that exist are {', '.join(TAGS)}")
+            if near or option == "--tags":
+                hint = f" (did you mean {near[0]}?)" if near else ""
+                found.append(f"{option}: '{tag}' is not a tag{hint}; those that exist are {', '.join(TAGS)}")
     return found
 
 
