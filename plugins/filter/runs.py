@@ -20,5 +20,6 @@ class FilterModule:
         """Return name -> function for each filter."""
         return {
             "broker_inventory_refusals": collisions.refusals,
+            "broker_elsewhere_refusals": runs.elsewhere_refusals,
             "broker_run_refusals": runs.refusals,
         }

@@ -659,8 +659,6 @@ broker_version:
   sample: 3.10.8
 """
 
-from urllib.parse import urlsplit
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.brokers import api, backup, converge, diff
 from ansible.module_utils.brokers.kinds import BY_NAME
@@ -708,7 +706,7 @@ def store_of(params):
     """Where the definitions go before the first write; None where no backup is wanted."""
     if not params["backup_dir"]:
         return None
-    return backup.Store(params["backup_dir"], params["backup_keep"], urlsplit(params["url"]).netloc)
+    return backup.Store(params["backup_dir"], params["backup_keep"], backup.name_of(params["url"]))
 
 
 def run(module):

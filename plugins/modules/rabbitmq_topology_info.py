@@ -97,8 +97,6 @@ broker_version:
   type: str
 """
 
-from urllib.parse import urlsplit
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.brokers import adopt, adopted_files, api, backup, omissions
 from ansible.module_utils.brokers.model import parse_version
@@ -131,7 +129,7 @@ def read(params):
         "broker_version": version,
     }
     if params["backup_dir"]:
-        store = backup.Store(params["backup_dir"], params["backup_keep"], urlsplit(params["url"]).netloc)
+        store = backup.Store(params["backup_dir"], params["backup_keep"], backup.name_of(params["url"]))
         result["backup_file"] = store.keep(definitions, version)
     return result
 

@@ -6,12 +6,16 @@ import base64
 import json
 import os
 import re
+import shlex
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from brokers import passwords
+from brokers.model import Request
 from brokers_under_test import BIN, ROOT, Broker, host_variables, inventory
 
 SECRETS = ("Role-secret-one-1", "Role-secret-two-2", "Uri-secret-3")
@@ -44,6 +48,39 @@ GONE = {
     "users": [{"name": "bk-role", "state": "absent"}],
 }
 ONE_GONE = {"policies": [{"vhost": VHOST, "name": "p", "state": "absent"}]}
+ELSEWHERE = {
+    "vhosts": [{"name": "bk elsewhere"}],
+    "queues": [{"vhost": "bk elsewhere", "name": "q"}],
+}
+
+
+def odd(version: tuple[int, ...]) -> dict[str, Any]:
+    """What brokers hold and operators do not declare: tags of one's own, names that look like something else."""
+    name = 'bk jürgen "x" \\ {{ y }}\n\u2028'
+    tags = ["own {{ t }}", "monitoring"]
+    odd_names = ["yes", "0x1F", " lead", "nul\x00", "\x85", "{# c", "n" * 300, ""]
+    at = {"vhost": VHOST, "name": name}
+    policy = {"vhost": VHOST, "pattern": "^a{{ b }}", "apply-to": "exchanges", "priority": 0,
+              "definition": {"alternate-exchange": "nowhere"}}  # fmt: skip
+    uri = {"uri": "amqp://u:odd-secret{{x}}@127.0.0.1:1"}
+    return {
+        "vhosts": [{"name": VHOST}, {"name": "bk %2F/"}],
+        "users": [{"name": name, "tags": ",".join(tags) if version < (3, 9) else tags,
+                   "password_hash": passwords.make_hash("x"), "hashing_algorithm": "rabbit_password_hashing_sha256"}],
+        "permissions": [{"user": name, "vhost": VHOST, "configure": "", "write": "{{ a }}", "read": ".*"}],
+        "parameters": [{**at, "component": "federation-upstream", "value": uri},
+                       {**at, "component": "federation-upstream-set", "value": [{"upstream": "gone"}]}],
+        "global_parameters": [{"name": name, "value": {"f": 1e-7, "g": 1e16, "n": [None, True], "{{ k }}": "{{ v }}"}}],
+        "policies": [{**policy, "name": name}, {**policy, "name": "fraction", "priority": 1.5}],
+        "exchanges": [{**at, "type": "topic", "durable": True, "auto_delete": False, "internal": False,
+                       "arguments": {"n": {"a": [1, 2.5, {"b": "{{ c }}"}]}}}],
+        "queues": [{"vhost": VHOST, "name": one, "durable": True, "auto_delete": False, "arguments": {}}
+                   for one in odd_names],
+        "bindings": [{"vhost": VHOST, "source": name, "destination": "yes", "destination_type": "queue",
+                      "routing_key": "{{ k }}\x7f", "arguments": {}}],
+    }  # fmt: skip
+
+
 CHANGED_BEFORE = (
     'users:\n  - name: bk-role\n    password: "********"  # the stored hash does not match the declared password\n'
     "    tags: [monitoring]\n"
@@ -51,9 +88,9 @@ CHANGED_BEFORE = (
 CHANGED_AFTER = 'users:\n  - name: bk-role\n    password: "********"  # as declared\n    tags: []\n'
 
 
-def ansible(*words: Any, status: int = 0) -> str:
-    """Runs ansible-playbook from the project's root and returns what it printed."""
-    command = [BIN / "ansible-playbook", "-i", inventory(), *words]
+def ansible(*words: Any, status: int = 0, of: Path | None = None) -> str:
+    """Runs ansible-playbook from the project's root, `of` an inventory; returns what it printed."""
+    command = [BIN / "ansible-playbook", "-i", of or inventory(), *words]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     output = done.stdout + done.stderr
@@ -69,12 +106,12 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def clean_brokers():
+def brokers():
     brokers = [Broker(name, variables) for name, variables in host_variables().items()]
     for broker in brokers:
         broker.open()
         broker.clean()
-    yield
+    yield brokers
     for broker in brokers:
         broker.clean()
         broker.close()
@@ -145,35 +182,110 @@ def test_drift_ends_with_an_error_and_a_report(folder):
         assert report["drifted"] and report["plan"][0]["fields"] == ["tags"]
 
 
-def test_what_is_adopted_has_not_drifted(folder):
-    """The files lie where Ansible looks for a host's variables, beside an inventory that says nothing else."""
+def test_whatever_a_broker_holds_what_is_adopted_has_not_drifted(folder, brokers):
+    """The files lie where Ansible looks for a host's variables, one vault encrypted; an empty broker takes them."""
+    for broker in brokers:
+        with closing(broker.client()) as client:
+            client.send(Request("POST", "/api/definitions", odd(broker.version)))
     ansible("playbooks/adopt.yml", "-e", f"adopt_dir={folder}/adopted/host_vars")
     (folder / "adopted" / "hosts.yml").write_text("all:\n")
-    for name in host_variables():
-        host = folder / "adopted" / "host_vars" / name
+    for broker in brokers:
+        host = folder / "adopted" / "host_vars" / broker.name
         assert oct((host / "vault.yml").stat().st_mode)[-3:] == "600"
-    output = ansible(
-        "playbooks/drift.yml", "-i", folder / "adopted/hosts.yml", "-e", "drift_report_dir=" + str(folder)
+        assert "odd-secret" in (host / "vault.yml").read_text()
+        assert "odd-secret" not in (host / "topology.yml").read_text()
+    (folder / "password").write_text("of the vault")
+    vault = ("--vault-password-file", folder / "password")
+    subprocess.run(
+        [BIN / "ansible-vault", "encrypt", *vault, host / "vault.yml"], check=True, capture_output=True
     )
-    assert "failed=0" in output
-    for name in host_variables():
-        adopted = yaml.safe_load((folder / "adopted/host_vars" / name / "topology.yml").read_text())
-        assert VHOST in [item["name"] for item in adopted["rabbitmq_topology_vhosts"]]
-        assert json.loads((folder / f"{name}.json").read_text())["drifted"] is False
+    adopted = ("-i", folder / "adopted/hosts.yml", *vault)
+    ansible("playbooks/drift.yml", *adopted, "-e", f"drift_report_dir={folder}")
+    for broker in brokers:
+        text = (folder / "adopted/host_vars" / broker.name / "topology.yml").read_text()
+        assert '#   policy "fraction on bk role": its priority 1.5 is a decimal number' in text
+        assert "rabbitmq_topology_extra_tags: [" in text and "name: nowhere" in text
+        assert json.loads((folder / f"{broker.name}.json").read_text())["drifted"] is False
+        broker.clean()
+    ansible("playbooks/topology.yml", *adopted)
+    output = ansible("playbooks/topology.yml", *adopted)
+    assert len(re.findall(r"changed=0 .*failed=0", output)) == len(brokers) + 1
+    output = ansible("playbooks/adopt.yml", "-e", f"adopt_dir={folder}/adopted/host_vars", status=2)
+    assert "or it is encrypted" in " ".join(output.split())
+    assert (host / "vault.yml").read_text().startswith("$ANSIBLE_VAULT")
 
 
-def test_a_backup_restores_what_was_removed(folder):
-    ansible("playbooks/backup.yml", "-e", f"backup_dir={folder}/backups")
-    converge(folder, GONE)
-    files = {}
-    for name in host_variables():
-        (path,) = (folder / "backups" / name).iterdir()
-        assert oct(path.stat().st_mode)[-3:] == "600"
-        files[name] = str(path)
-    chosen = json.dumps({"files": files, "restore_file": "{{ files[inventory_hostname] | default('-') }}"})
-    output = ansible("playbooks/restore.yml", "-e", chosen, "--diff")
-    assert output.count("name: bk-role") >= len(files)
-    ansible("playbooks/drift.yml", "-e", document(folder, SECOND))
+def test_a_broker_of_somebody_else_needs_an_address_and_a_login(folder, brokers):
+    """No SSH, no root, no cookie, no other variable: what the inventory of the nodes says is not there."""
+    elsewhere = {
+        f"elsewhere-{broker.name}": {
+            "rabbitmq_topology_url": f"http://127.0.0.1:{broker.port}",
+            "rabbitmq_topology_user": broker.user,
+            "rabbitmq_topology_password": broker.password,
+            "rabbitmq_topology_backup_dir": f"{folder}/here/{broker.name}",
+        }
+        for broker in brokers
+    }
+    hosts = folder / "elsewhere.yml"
+    hosts.write_text(yaml.safe_dump({"rabbitmq_topology": {"hosts": elsewhere}}))
+    declared = ("-e", document(folder, ELSEWHERE))
+    assert "+  - name: bk elsewhere" in ansible(
+        "playbooks/topology.yml", *declared, "--check", "--diff", of=hosts
+    )
+    ansible("playbooks/drift.yml", *declared, of=hosts, status=2)
+    ansible("playbooks/topology.yml", *declared, of=hosts)
+    ansible("playbooks/drift.yml", *declared, of=hosts)
+    ansible("playbooks/backup.yml", "-e", f"backup_dir={folder}/elsewhere", of=hosts)
+    for broker in brokers:
+        assert (
+            len(list((folder / "here" / broker.name).iterdir())) == 2
+        )  # before the first write, and by name
+    output = ansible("site.yml", "--tags", "declare", of=hosts, status=2)
+    assert "which somebody else runs, are for playbooks/topology.yml" in " ".join(output.split())
+    hosts.write_text(yaml.safe_dump({"rabbitmq": {"hosts": elsewhere}}))
+    output = ansible("site.yml", "--tags", "declare", of=hosts, status=2)
+    assert "has rabbitmq_topology_url and no rabbitmq_erlang_cookie" in " ".join(output.split())
+
+
+def commands(heading: str) -> list[str]:
+    """The commands that docs/operations.md gives under a heading, each on one line."""
+    section = (ROOT / "docs/operations.md").read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    blocks = section.replace("\\\n", "")
+    return re.findall(r"^    (ansible.*)$", blocks, re.MULTILINE)
+
+
+def test_definitions_are_restored_as_the_documentation_says(folder, brokers):
+    broker = brokers[0]
+    converge(folder, SECOND)
+    kept = ROOT / "artifacts/backups"
+    before = set(kept.glob("*/*"))
+    backup, listing, fetch = commands("Definitions before a change")
+    look, restore = commands("Restore definitions")
+
+    def run(command: str, file: str = "") -> str:
+        words = (
+            command.replace("INVENTORY", str(inventory())).replace("HOST", broker.name).replace("FILE", file)
+        )
+        program, *rest = shlex.split(words)
+        environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+        done = subprocess.run([BIN / program, *rest], cwd=ROOT, env=environment, capture_output=True, text=True,
+                              timeout=300)  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    try:
+        run(backup)
+        (file,) = {path.name for path in set(kept.glob(f"{broker.name}/*")) - before}
+        assert file in run(listing)
+        (kept / broker.name / file).unlink()
+        run(fetch, file)
+        broker.converge(**GONE)
+        assert "bk-role" in run(look, file) and "bk-role" not in str(broker.get("/api/users"))
+        run(restore, file)
+        assert not broker.converge(check=True, **SECOND).changed
+    finally:
+        for path in set(kept.glob("*/*")) - before:
+            path.unlink()
 
 
 def test_a_wrong_document_is_refused_by_the_variables_name(folder):

@@ -75,3 +75,17 @@ def test_an_inventory_without_brokers_is_refused() -> None:
 def test_a_misspelt_group_is_refused_though_others_are_right(group: str) -> None:
     (sentence,) = refused(groups={**GROUPS, group: ["web1"]})
     assert group in sentence and "name it rabbitmq" in sentence
+
+
+def test_a_broker_that_somebody_else_runs_is_not_made_a_node():
+    groups = {"rabbitmq": ["ours", "theirs"]}
+    hosts = {
+        "ours": {"rabbitmq_topology_url": "http://127.0.0.1:1", "rabbitmq_erlang_cookie": "x"},
+        "theirs": {"rabbitmq_topology_url": "https://mq.example.org:15671"},
+    }
+    (sentence,) = runs.elsewhere_refusals(hosts, groups)
+    assert sentence.startswith("theirs: ") and "playbooks/topology.yml" in sentence
+    (sentence,) = runs.host_refusals(
+        {"rabbitmq_topology": ["theirs"]}, ["theirs"], ["rabbitmq"], ["inventory/x"]
+    )
+    assert "are for playbooks/topology.yml" in sentence

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
-from brokers import adopt, adopted_files, converge, omissions, options, passwords, validate
+from brokers import adopt, adopted_files, backup, converge, omissions, options, passwords, validate
 from brokers.kinds import BY_NAME, read_current
 from brokers.model import Action, Snapshot
 from brokers.plan import plan
@@ -198,3 +198,77 @@ def test_on_an_empty_broker_what_is_adopted_is_refused_nowhere(state):
     empty = {"vhosts": [{"name": "/", "description": "Default virtual host", "tags": []}],
              "users": [{"name": "admin", "password_hash": HASH, "tags": ["administrator"]}]}  # fmt: skip
     planned(run.wanted(), Snapshot(empty, version))
+
+
+def settled(version: tuple[int, ...] = (3, 10, 8), **sections: Any) -> omissions.Settled:
+    definitions = {"rabbitmq_version": ".".join(map(str, version)), **sections}
+    return omissions.settle(adopt.document_of(definitions), version, "admin", auto_delete=False)
+
+
+def test_a_tag_and_a_name_that_leads_nowhere_are_allowed_one_by_one():
+    found = settled(
+        vhosts=[{"name": "v"}],
+        users=[{"name": "u", "password_hash": HASH, "tags": ["custom-tag", "monitoring"]}],
+        policies=[
+            {"vhost": "v", "name": "p", "pattern": "", "definition": {"alternate-exchange": "nowhere"}}
+        ],
+    )
+    assert (found.extra_tags, found.left_out) == (["custom-tag"], [])
+    assert found.extra_references == [{"kind": "exchanges", "vhost": "v", "name": "nowhere"}]
+    assert validate.refusals(found.document, "", ["custom-tag"], True, found.extra_references) == []
+    wrong = [{"kind": "exchanges", "name": "nowhere"}, {"kind": ["x"]}, "nowhere"]
+    assert [text.split(":")[0] for text in validate.refusals({}, PREFIX, extra_references=wrong)] == [
+        f"{PREFIX}extra_references[0]", f"{PREFIX}extra_references[1].kind", f"{PREFIX}extra_references[2].kind",
+    ]  # fmt: skip
+
+
+def test_what_an_upgrade_brought_along_is_left_out_where_it_is_rejected():
+    held = {
+        "vhosts": [{"name": "v"}],
+        "policies": [{"vhost": "v", "name": "ha", "pattern": "", "definition": {"ha-mode": "all"}}],
+    }
+    assert settled((3, 10, 8), **held).left_out == []
+    found = settled((4, 0, 5), **held)
+    assert (
+        found.document["policies"] == []
+        and "definition.ha-mode: RabbitMQ 4.0.5 rejects it" in found.left_out[0]
+    )
+
+
+def test_what_needs_something_left_out_goes_too():
+    found = settled(
+        vhosts=[{"name": "v"}],
+        exchanges=[{"vhost": "v", "name": "e", "type": "topic", "durable": True, "auto_delete": False}],
+        queues=[{"vhost": "v", "name": "q", "durable": True, "auto_delete": True}],
+        bindings=[
+            {
+                "vhost": "v",
+                "source": "e",
+                "destination": "q",
+                "destination_type": "queue",
+                "routing_key": "",
+                "arguments": {},
+            }
+        ],
+    )
+    assert found.document["queues"] == found.document["bindings"] == []
+    assert [text.split(" ")[0] for text in found.left_out] == ["queue", "binding"]
+
+
+def test_neither_the_logins_password_nor_the_one_that_everybody_knows_is_written_down():
+    known = passwords.make_hash("guest")
+    found = settled(
+        users=[
+            {"name": "admin", "password_hash": HASH, "tags": ["administrator"]},
+            {"name": "guest", "password_hash": known, "tags": []},
+        ]
+    )
+    assert found.document["users"] == [{"name": "admin", "tags": ["administrator"]}, {"name": "guest"}]
+    assert HASH not in "".join(adopted_files.files(found, PREFIX, "x"))
+
+
+def test_backups_of_brokers_that_share_an_address_are_kept_apart(tmp_path):
+    names = [backup.name_of(f"https://proxy{part}") for part in ("", "/a/", "/b", ":15671")]
+    stores = [backup.Store(str(tmp_path), 1, name) for name in names]
+    files = {store.keep({"vhosts": []}, "4.0.5") for store in stores for _ in range(2)}
+    assert len(files) == len(stores) == len(list(tmp_path.iterdir()))

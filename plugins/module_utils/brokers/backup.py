@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 SUFFIX = ".json.gz"
+STAMPED = r"\d{8}T\d{6}Z-[^-]*" + re.escape(SUFFIX)
 
 
 class BackupFailed(Exception):
@@ -34,6 +36,12 @@ def load(path: str) -> dict[str, Any]:
     if not isinstance(definitions, dict) or not isinstance(definitions.get("vhosts"), list):
         raise BackupFailed(f"{path} holds no definitions of a whole broker; name one that a backup wrote")
     return definitions
+
+
+def name_of(url: str) -> str:
+    """The broker's name in a folder of backups: its address, with the path of a proxy that has several behind it."""
+    parts = urlsplit(url)
+    return parts.netloc + parts.path.rstrip("/")
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,8 @@ class Store:
         return sorted(path for path in Path(self.folder).iterdir() if self._is_one(path.name))
 
     def _is_one(self, name: str) -> bool:
-        return name.startswith(self._prefix) and name.endswith(SUFFIX)
+        """Whether a file is of this broker, and not of one whose name goes on."""
+        return re.fullmatch(re.escape(self._prefix) + STAMPED, name) is not None
 
     @property
     def _prefix(self) -> str:

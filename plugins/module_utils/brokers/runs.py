@@ -74,6 +74,11 @@ def host_refusals(
         found.append(
             f"inventory: no host is in the group {kinds} of {inventory}; name your inventory with -i, such as "
             "-i inventory/prod, and put the hosts that are to be brokers into that group"
+            + (
+                "; brokers of the group rabbitmq_topology, which somebody else runs, are for playbooks/topology.yml"
+                if groups.get("rabbitmq_topology")
+                else ""
+            )
         )
     if brokers and brokers.isdisjoint(hosts):
         found.append(
@@ -81,6 +86,18 @@ def host_refusals(
             f"it has are {', '.join(sorted(brokers)[:10])}{', ...' if len(brokers) > 10 else ''}"
         )
     return found
+
+
+def elsewhere_refusals(
+    hosts: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Collection[str]]
+) -> list[str]:
+    """Return a sentence for each broker that somebody else runs and that is to become a node here."""
+    return [
+        f"{name}: has rabbitmq_topology_url and no rabbitmq_erlang_cookie, as a broker that somebody else runs; put it "
+        "into the group rabbitmq_topology and run playbooks/topology.yml, which needs that address and a login alone"
+        for name in sorted(groups.get("rabbitmq", []))
+        if "rabbitmq_topology_url" in hosts[name] and "rabbitmq_erlang_cookie" not in hosts[name]
+    ]
 
 
 def refusals(run: Mapping[str, Any]) -> list[str]:
