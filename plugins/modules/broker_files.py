@@ -17,6 +17,7 @@ description:
   - Keeps the files that the service last came up on until O(state=committed) says that it came up on the new ones;
     O(state=rolled_back) puts them back.
   - What has changed since then is remembered on the host, so that an interrupted run still owes its restart.
+  - A text that means the same to the broker, such as one with another comment, is put back and not remembered.
 options:
   name:
     description: Name of the set; its state is kept in C(/var/lib/brokerkit/NAME), readable by root only.
@@ -40,9 +41,9 @@ options:
       content:
         description: Text of the file. Without this and O(files[].secret_content) the file is absent.
         type: str
-      secret_content: {description: 'Text that is never shown: not in a diff and not in a log.', type: str}
+      secret_content: {description: 'Text with secrets. It is in no log, and they are masked in a diff.', type: str}
       secret:
-        description: Content is not shown, even of a file that is to be absent. O(files[].secret_content) implies it.
+        description: The file holds secrets, even one that is to be absent. O(files[].secret_content) implies it.
         type: bool
         default: false
       owner: {description: Owner's name; empty for the user who runs the task., type: str, default: ''}
@@ -80,7 +81,7 @@ options:
     default: 60
 attributes:
   check_mode: {support: full, description: Compares and validates, and changes nothing.}
-  diff_mode: {support: full, description: Secret contents are named, never shown.}
+  diff_mode: {support: full, description: 'Line by line, secrets masked; a file where they cannot be told is hidden.'}
 author: Brokerkit contributors
 """
 
@@ -103,13 +104,13 @@ changed_files:
   elements: str
 pending:
   description:
-    - What changed since the service last came up; path to the names of the keys that differ (C(.conf) files only).
+    - What changed in meaning since the service last came up; path to the names of the keys that differ (C(.conf) files
+      only).
   returned: always
   type: dict
 """
 
 import os
-import re
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.brokers.exchange import sentence
@@ -123,8 +124,7 @@ from ansible.module_utils.brokers.files import (
     compare_directories,
     validate,
 )
-
-_PASSWORD = re.compile(r'(password)="[^"]*"', re.IGNORECASE)  # an attribute in XML
+from ansible.module_utils.brokers.masks import masked
 
 
 def _wanted(item: dict) -> Wanted:
@@ -136,11 +136,6 @@ def _wanted(item: dict) -> Wanted:
 
 def _directory(item: dict) -> Directory:
     return Directory(item["path"], item["owner"], item["group"], int(item["mode"], 8))
-
-
-def _masked(content: str | None) -> str:
-    """Return a text for a diff: what a file holds now may have had a password that it is not to have any more."""
-    return _PASSWORD.sub(r'\1="********"', content or "")
 
 
 def _headed(path: str, before: str, after: str) -> dict:
@@ -161,15 +156,7 @@ def _diff(change: Change) -> dict:
     path = change.file.path
     if not change.content:
         return _diff_of_attributes(path, change.file.mode)
-    if change.file.secret:
-        was = "(no file)\n" if change.before is None else "(holds secrets: the old content is not shown)\n"
-        now = (
-            "(no file)\n"
-            if change.file.content is None
-            else "(holds secrets: the new content is not shown)\n"
-        )
-        return _headed(path, was, now)
-    return _headed(path, _masked(change.before), _masked(change.file.content))
+    return _headed(path, *masked(path, change.before, change.file.content, change.file.secret))
 
 
 def _present(module: AnsibleModule, files: FileSet) -> dict:
@@ -188,7 +175,7 @@ def _present(module: AnsibleModule, files: FileSet) -> dict:
         files.swap(changes, keep=module.params["keep"], directories=directories)
     pending = files.pending()
     if module.check_mode:
-        pending.update({change.file.path: change.keys for change in changes if change.content})
+        pending.update({change.file.path: change.keys for change in changes if change.meaning})
     return {
         "changed": bool(directories or changes),
         "changed_files": [change.file.path for change in changes],

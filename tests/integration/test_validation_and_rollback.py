@@ -204,6 +204,28 @@ def test_on_a_full_disk_no_file_is_changed_and_with_room_the_next_run_succeeds(b
     assert broker.host.broker_pid() == pid
 
 
+# To each file what its reader passes over; the cookie gets the line end that `echo` writes.
+BY_HAND = r"""
+cd /etc/rabbitmq
+sed -i -e '1i # by hand' -e 's/^heartbeat = .*/& # seconds/' rabbitmq.conf
+echo '# by hand' >> rabbitmq-env.conf
+echo '%% by hand' >> enabled_plugins
+echo '; by hand' >> /etc/systemd/system/rabbitmq-server.service.d/brokerkit.conf
+echo >> /var/lib/rabbitmq/.erlang.cookie
+"""
+
+
+def test_a_comment_added_by_hand_is_put_back_without_a_restart(broker):
+    pid, before = broker.host.broker_pid(), broker.host.run(CONFIG)
+    broker.host.run(BY_HAND)
+    look = broker.change("--check").succeeded()
+    assert look.counts(broker.host.name)["changed"] == 1 and "Restart the node]" not in look.output
+    assert broker.changed() == 1
+    assert broker.host.run(CONFIG) == before
+    assert broker.changed() == 0
+    assert broker.host.broker_pid() == pid
+
+
 def test_check_mode_shows_the_diff_of_a_change_and_changes_nothing(broker):
     before = broker.host.snapshot()
     run = broker.change("--check", "--diff", rabbitmq_heartbeat=33).succeeded()

@@ -19,11 +19,10 @@ from brokers.files import (
     FileSet,
     FileSetError,
     Wanted,
-    changed_keys,
     compare,
-    settings,
     validate,
 )
+from brokers.meaning import changed_keys, settings
 
 USER = pwd.getpwuid(os.getuid()).pw_name
 GROUP = grp.getgrgid(os.getgid()).gr_name
@@ -147,7 +146,7 @@ def test_keys_and_values_are_read_from_a_file(text, read):
     ],
 )
 def test_changed_keys_are_those_added_removed_or_different(before, after, keys):
-    assert changed_keys(before, after) == keys
+    assert changed_keys("/etc/broker/env.conf", before, after) == keys
 
 
 # --- swapping, committing, rolling back ---------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from brokers import passwords
+from brokers import meaning, passwords
 from erlang_terms import Atom, consult
 from rabbitmq_node import COOKIE, node
 from templating import Role
@@ -374,3 +374,15 @@ def test_limits_and_log_level_have_commands_for_a_running_node():
         "set_vm_memory_high_watermark absolute 2GB",
         "set_disk_free_limit mem_relative 1.5",
     ]
+
+
+@pytest.mark.parametrize("form", ["conf", "classic"])
+def test_a_comment_in_any_file_of_a_node_says_nothing_else(form):
+    settings = {"config_format": form, "advanced_config": {"rabbit": {"a": "x % y"}}}
+    written = [
+        path for path in (CONF, CLASSIC, ADVANCED, PLUGINS, ENVIRONMENT, UNIT) if content(path, **settings)
+    ]
+    assert len(written) == (5 if form == "conf" else 4)
+    for path in written:
+        text, mark = content(path, **settings), "%%" if path in (CLASSIC, ADVANCED, PLUGINS) else "#"
+        assert meaning.same(path, text, f"{mark} by hand\n{text}\n{mark} 'more'\n"), path

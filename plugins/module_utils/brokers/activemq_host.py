@@ -10,9 +10,15 @@ from .activemq_management import listeners
 from .service import service_refusals
 from .versions import starts_with, upstream
 
-# Files that the broker reads again by itself when somebody logs in (reload=true in login.config), and what keeps the
-# package's init script out of use: nothing of a running broker.
-_ONLINE = ("/users.properties", "/groups.properties", "/systemd/system/activemq.service")
+# Files that the broker reads again by itself when somebody logs in (reload=true in login.config), what keeps the
+# package's init script out of use, and the programs of the next start: nothing of a running broker.
+_ONLINE = (
+    "/users.properties",
+    "/groups.properties",
+    "/systemd/system/activemq.service",
+    "/brokerkit/activemq-listens",
+    "/brokerkit/activemq-keystores",
+)
 
 
 def _port_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:

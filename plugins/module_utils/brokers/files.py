@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .exchange import Folder, Piece, exchange, needs, sentence, write
+from .meaning import changed_keys, same
 
 _MISSING = "absent"
 
@@ -59,12 +60,16 @@ class Directory:
 
 @dataclass
 class Change:
-    """What differs for one file: its text, its owner, group and mode, or both."""
+    """What differs for one file: its text, its owner, group and mode, or both.
+
+    `meaning`: the text says something else to the broker.
+    """
 
     file: Wanted
     before: str | None
     content: bool
     attributes: bool
+    meaning: bool
     keys: list[str] = field(default_factory=list)
 
 
@@ -104,18 +109,6 @@ def _found_ids(file: Wanted | Directory) -> tuple[int, int]:
     return ids
 
 
-def settings(text: str) -> dict[str, str]:
-    """Return the keys and values of a `key = value` file; comments and blank lines are passed over."""
-    pairs = (line.partition("=") for line in text.splitlines() if not line.lstrip().startswith("#"))
-    return {key.strip(): value.strip() for key, mark, value in pairs if mark}
-
-
-def changed_keys(before: str | None, after: str | None) -> list[str]:
-    """Return the keys of a `key = value` file that were added, removed or given another value."""
-    old, new = settings(before or ""), settings(after or "")
-    return sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
-
-
 def compare(files: list[Wanted]) -> list[Change]:
     """Return what differs between `files` and the host, in the order given."""
     changes = []
@@ -124,8 +117,9 @@ def compare(files: list[Wanted]) -> list[Change]:
         content = before != file.content
         attributes = file.content is not None and (ids is None or current != (*ids, file.mode))
         if content or attributes:
-            keys = changed_keys(before, file.content) if file.path.endswith(".conf") else []
-            changes.append(Change(file, before, content, attributes, keys))
+            keys = changed_keys(file.path, before, file.content) if file.path.endswith(".conf") else []
+            meaning = content and not same(file.path, before, file.content)
+            changes.append(Change(file, before, content, attributes, meaning, keys))
     return changes
 
 
@@ -281,7 +275,7 @@ class FileSet:
             path = change.file.path
             if path not in manifest:
                 manifest[path] = self._keep(path)
-            if change.content:
+            if change.meaning:
                 pending[path] = sorted({*pending.get(path, []), *change.keys})
         # Without a pending one the copies count for nothing.
         notes = {self._manifest_path: manifest, self._pending: pending}
