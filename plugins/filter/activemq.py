@@ -16,6 +16,7 @@ from brokers import (
     activemq_management,
     activemq_settings,
     activemq_versions,
+    first_contact,
 )
 
 
@@ -33,6 +34,9 @@ class FilterModule:
         return {
             "activemq_connectors": activemq_connectors.connectors,
             "activemq_archive_refusals": activemq_settings.archive_refusals,
+            "activemq_first_contact_refusals": first_contact.activemq_refusals,
+            "activemq_first_contact_words": first_contact.activemq_words,
+            "activemq_is_foreign": first_contact.activemq_is_foreign,
             "activemq_groups": activemq_access.groups,
             "activemq_host_refusals": activemq_host.host_refusals,
             "activemq_install_refusals": activemq_host.install_refusals,

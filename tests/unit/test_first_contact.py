@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 from brokers.first_contact import (
+    activemq_is_foreign,
+    activemq_refusals,
+    activemq_words,
     plugin_refusals,
     rabbitmq_is_foreign,
     rabbitmq_refusals,
@@ -209,3 +212,45 @@ def test_a_copy_that_was_cut_off_does_not_count(tmp_path):
     folder = originals.keep([str(tmp_path / "conf")])
     assert folder.endswith("/rabbitmq")
     assert originals.kept([str(tmp_path / "conf")]) == folder
+
+
+def instances(**fields):
+    """A host as activemq_first_contact reports it: nothing of anybody's, and what a test says of it."""
+    return {"hostname": "broker-1", "own": [], "data": [], "enabled": [], "running": [], **fields}
+
+
+MAIN = "/var/lib/activemq/main"
+
+
+def test_an_activemq_that_the_package_brought_and_nobody_used_is_nobodys():
+    assert not activemq_is_foreign(instances())
+    assert activemq_refusals(instances(), False, "main", MAIN) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        (
+            {"own": ["/etc/activemq/main/activemq.xml"]},
+            "files of somebody's own (/etc/activemq/main/activemq.xml)",
+        ),
+        ({"data": [MAIN + "/kahadb/db-1.log"]}, "data of somebody's in /var/lib/activemq/main;"),
+        (
+            {"data": [MAIN + "/data/kahadb/db.data"]},
+            "set activemq_store_directory to /var/lib/activemq/main/data/kahadb",
+        ),
+        ({"enabled": ["orders"]}, "an instance that the package's init script starts (orders)"),
+        ({"enabled": ["a", "b"]}, "instances that the package's init script starts (a, b)"),
+    ],
+)
+def test_an_activemq_that_somebody_set_up_is_refused_until_the_operator_says_so(fields, words):
+    (sentence,) = activemq_refusals(instances(**fields), False, "main", MAIN)
+    assert sentence.startswith("activemq_take_over: broker-1 holds what Brokerkit did not make: ")
+    assert words in sentence
+    assert activemq_refusals(instances(**fields), True, "main", MAIN) == []
+    assert "/kept" in activemq_words(instances(**fields), "/kept", MAIN)
+
+
+def test_an_activemq_that_still_runs_there_is_refused_with_the_flag_as_well():
+    (sentence,) = activemq_refusals(instances(running=[{"pid": 77}], enabled=["main"]), True, "main", MAIN)
+    assert "(pid 77); stop it" in sentence

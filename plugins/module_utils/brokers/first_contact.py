@@ -141,7 +141,8 @@ def _never(found: Found) -> list[str]:
             else f"is told where by {listed(places)} in /etc/rabbitmq/rabbitmq-env.conf"
         )
         sentences.append(
-            f"rabbitmq_take_over: the node on {name} {what}, and this role writes in /etc/rabbitmq; move the files "
+            f"rabbitmq_take_over: the node on {name} {what}, and this role writes in "
+            "/etc/rabbitmq; move the files "
             "there and the data to /var/lib/rabbitmq/mnesia, start the node on them, and run again"
         )
     return sentences
@@ -162,8 +163,10 @@ def rabbitmq_refusals(found: Found, take_over: bool) -> list[str]:
     return [
         f"rabbitmq_take_over: {found['hostname']} holds a broker that Brokerkit did not make: "
         f"{_what(found)}; write its settings "
-        "down (playbooks/rabbitmq_adopt.yml) and its objects (playbooks/adopt.yml), look at what would change "
-        "(site.yml --check --diff -e rabbitmq_take_over=true), then set rabbitmq_take_over to true for this host"
+        "down (playbooks/rabbitmq_adopt.yml) and its objects (playbooks/adopt.yml), look "
+        "at what would change "
+        "(site.yml --check --diff -e rabbitmq_take_over=true), then set "
+        "rabbitmq_take_over to true for this host"
     ]
 
 
@@ -233,3 +236,66 @@ def unasked_refusal(going: list[str], hostname: str, why: str) -> list[str]:
         f"{'it' if len(going) == 1 else 'them'} in "
         "rabbitmq_plugins_disable"
     ]
+
+
+def _other_store(found: Found, data: str) -> str:
+    """What to do about messages that stand elsewhere than where the role's instance looks for them."""
+    stores = {path.rsplit("/", 1)[0] for path in found["data"] if path.endswith("/db.data")}
+    others = sorted(stores - {data + "/kahadb"})
+    return (
+        f" (for its messages set activemq_store_directory to {others[0]}, else it begins empty)"
+        if others
+        else ""
+    )
+
+
+def _activemq_what(found: Found, data: str) -> str:
+    parts = []
+    if found["own"]:
+        parts.append(f"files of somebody's own ({listed(found['own'])})")
+    if found["data"]:
+        parts.append(f"data of somebody's in {data}{_other_store(found, data)}")
+    if found["enabled"]:
+        what = "an instance" if len(found["enabled"]) == 1 else "instances"
+        parts.append(
+            f"{what} that the package's init script starts ({listed(found['enabled'])}), "
+            "which this role takes out of use: "
+            "after the next boot nobody would start what is linked in /etc/activemq/instances-enabled"
+        )
+    return "; ".join(parts)
+
+
+def activemq_is_foreign(found: Found) -> bool:
+    """Whether the host holds ActiveMQ instances, or files in the way of this one, that somebody set up."""
+    return bool(found["own"] or found["data"] or found["enabled"])
+
+
+def activemq_refusals(found: Found, take_over: bool, instance: str, data: str) -> list[str]:
+    """Return why the host is left alone, one sentence each; an empty list where the run may go on."""
+    name = found["hostname"]
+    if found["running"]:
+        pids = listed([str(one["pid"]) for one in found["running"]])
+        return [
+            f"activemq_take_over: a broker that this role did not make runs on {name} as the "
+            f"instance '{instance}' or on {data} "
+            f"(pid {pids}); stop it where it was started (`service activemq stop`, or its own "
+            "unit) and see that nothing "
+            "starts it again, or choose another activemq_instance"
+        ]
+    if take_over or not activemq_is_foreign(found):
+        return []
+    return [
+        f"activemq_take_over: {name} holds what Brokerkit did not make: {_activemq_what(found, data)}; "
+        "look at what would change (site.yml --check --diff -e activemq_take_over=true), "
+        "then set activemq_take_over "
+        f"to true for this host{', or choose another activemq_instance' if not found['enabled'] else ''}"
+    ]
+
+
+def activemq_words(found: Found, folder: str, data: str) -> str:
+    """Return what is said of what is taken over."""
+    return (
+        f"{found['hostname']}: taken over: {_activemq_what(found, data)}. The files as "
+        f"they were are kept in {folder}. Users, "
+        "passwords and connectors of theirs are not carried over."
+    )
