@@ -98,6 +98,11 @@ def ansible(*words: Any, status: int = 0, of: Path | None = None) -> str:
     return output
 
 
+def unwrapped(output: str) -> str:
+    """What was wrapped for the terminal, on one line."""
+    return " ".join(output.split())
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("role")
@@ -211,7 +216,7 @@ def test_whatever_a_broker_holds_what_is_adopted_has_not_drifted(folder, brokers
     output = ansible("playbooks/topology.yml", *adopted)
     assert len(re.findall(r"changed=0 .*failed=0", output)) == len(brokers) + 1
     output = ansible("playbooks/adopt.yml", "-e", f"adopt_dir={folder}/adopted/host_vars", status=2)
-    assert "or it is encrypted" in " ".join(output.split())
+    assert "or it is encrypted" in unwrapped(output)
     assert (host / "vault.yml").read_text().startswith("$ANSIBLE_VAULT")
 
 
@@ -241,10 +246,10 @@ def test_a_broker_of_somebody_else_needs_an_address_and_a_login(folder, brokers)
             len(list((folder / "here" / broker.name).iterdir())) == 2
         )  # before the first write, and by name
     output = ansible("site.yml", "--tags", "declare", of=hosts, status=2)
-    assert "which somebody else runs, are for playbooks/topology.yml" in " ".join(output.split())
+    assert "which somebody else runs, are for playbooks/topology.yml" in unwrapped(output)
     hosts.write_text(yaml.safe_dump({"rabbitmq": {"hosts": elsewhere}}))
     output = ansible("site.yml", "--tags", "declare", of=hosts, status=2)
-    assert "has rabbitmq_topology_url and no rabbitmq_erlang_cookie" in " ".join(output.split())
+    assert "has rabbitmq_topology_url and no rabbitmq_erlang_cookie" in unwrapped(output)
 
 
 def commands(heading: str) -> list[str]:
@@ -290,13 +295,13 @@ def test_definitions_are_restored_as_the_documentation_says(folder, brokers):
 
 def test_a_wrong_document_is_refused_by_the_variables_name(folder):
     wrong = {"permissions": [{"user": "nobody", "vhost": VHOST}]}
-    output = ansible(folder / "play.yml", "-e", document(folder, wrong), status=2)
+    output = unwrapped(ansible(folder / "play.yml", "-e", document(folder, wrong), status=2))
     assert (
         "rabbitmq_topology_permissions[0].user: 'nobody' is neither declared in rabbitmq_topology_users nor"
         in output
     )
     closed = ("-e", "rabbitmq_topology_references=declared")
-    output = ansible(folder / "play.yml", "-e", document(folder, wrong), *closed, status=2)
+    output = unwrapped(ansible(folder / "play.yml", "-e", document(folder, wrong), *closed, status=2))
     assert (
         "rabbitmq_topology_permissions[0].vhost: 'bk role' is not declared in rabbitmq_topology_vhosts"
         in output
