@@ -28,6 +28,7 @@ from activemq_hosts import (
     unit,
 )
 from hosts import ROOT, Controller, Host, Run, wait_for
+from mqtt import mqtt_client
 
 TWELVE, THIRTEEN = "am-debian12", "am-debian13"
 # An installation whose power was cut: unpacked, not set up, and its dependencies are not there.
@@ -326,6 +327,26 @@ def test_a_bridge_over_tls_goes_one_way(pair: Brokers, debian12: Host, tmp_path:
         send(sender, sent, queue, "not back")
         assert drain(to, queue) == ["not back"]
         assert inbox.bodies == []
+
+
+MQTT = [{"protocol": name} for name in ("stomp", "openwire", "mqtt")]
+
+
+def test_messages_go_through_mqtt_and_nobody_without_the_password(pair: Brokers, converged: Run) -> None:
+    run = pair.play(SITE, activemq_connectors=MQTT).succeeded()
+    for name, where in pair.hosts.items():
+        assert run.counts(name)["changed"] > 0
+        with mqtt_client(where.address, PASSWORDS["smoke"]) as subscriber:
+            subscriber.subscribe("brokerkit/smoke/mqtt")
+            with mqtt_client(where.address, PASSWORDS["smoke"]) as publisher:
+                publisher.publish("brokerkit/smoke/mqtt", b"over MQTT")
+            assert subscriber.message() == ("brokerkit/smoke/mqtt", b"over MQTT")
+        with pytest.raises(ConnectionRefusedError, match=r"code [45]"), mqtt_client(where.address, "wrong"):
+            pass
+    # Without the connector the library stays, and no later run has anything to do with it.
+    pair.play(SITE).succeeded()
+    again = pair.play(SITE, "--limit", f"{THIRTEEN},localhost").succeeded()
+    assert again.counts(THIRTEEN)["changed"] == 0
 
 
 def test_uninstalling_keeps_the_store(pair: Brokers, debian12: Host) -> None:

@@ -86,8 +86,8 @@ WRONG = [
         "archive",
     ),
     (
-        {"connectors": [{"protocol": "mqtt"}]},
-        "activemq_connectors[0].protocol: mqtt does not work",
+        {"connectors": [{"protocol": "ws"}]},
+        "activemq_connectors[0].protocol: ws does not work",
         "archive",
     ),
     ({"connectors": [{"protocol": "stomp", "port": 0}]}, "activemq_connectors[0].port: 0 is not", "65535"),

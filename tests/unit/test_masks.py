@@ -130,6 +130,14 @@ def test_a_file_that_is_new_or_goes_is_seen_too():
     assert masked(CONF, text, None, secret=True) == (shown, NO_FILE)
 
 
+@pytest.mark.parametrize("secret", ["//abX", "=abX", "a://b@c", "abX@", "/abX/", "-abX", "ab=X"])
+@pytest.mark.parametrize(("path", "form"), NEW)
+def test_secrets_that_look_like_a_part_of_their_file_are_masked(path, form, secret):
+    before, after = (form.format(*[one] * form.count("{}")) for one in (f"{secret}1", f"{secret}2"))
+    shown = "".join(masked(path, before, after, secret=True))
+    assert secret not in shown, shown
+
+
 def test_a_secret_is_masked_wherever_else_it_stands():
     before = "default_pass = Hunter-22\nlog.file = /var/log/Hunter-22\n"
     assert "Hunter" not in "".join(masked(CONF, before, "log.file = /var/log/Hunter-22\n", secret=False))

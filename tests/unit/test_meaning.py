@@ -60,6 +60,7 @@ DIFFERENT = [
     (ENV, "A=1\nA=2\n", "A=2\nA=1\n"),
     (DROP_IN, "[Service]\nEnvironment=A=1 # x\n", "[Service]\nEnvironment=A=1\n"),
     (DROP_IN, "A=\\\n# x\nb\n", "A=\\\nb\n"),
+    (DROP_IN, "", "# nothing\n"),
     (XML, "<a><b>x</b></a>", "<a><b> x </b></a>"),
     (XML, '<a b="1"/>', '<a b="2"/>'),
     (XML, "<a><b/><c/></a>", "<a><c/><b/></a>"),

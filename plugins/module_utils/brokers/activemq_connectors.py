@@ -20,9 +20,8 @@ _PORTS = {
     "ws": (61614, 61619),
 }
 TRANSPORTS = ("tcp", "nio", "ssl", "nio+ssl")
-# Modules that Debian does not build: activemq-amqp and activemq-http (which holds ws). It builds activemq-mqtt without
-# the library mqtt-client: 5.17.2 and 5.17.6 listen on the port and drop every client with a NoClassDefFoundError.
-NOT_IN_PACKAGE = frozenset({"amqp", "mqtt", "ws"})
+# Modules that Debian does not build: activemq-amqp and activemq-http (which holds ws).
+NOT_IN_PACKAGE = frozenset({"amqp", "ws"})
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9+._-]*\Z")
 
 _KEYS = frozenset({"name", "protocol", "port", "address", "transport", "options"})

@@ -63,7 +63,7 @@ class Veil:
         return _NAMED.sub(self._named, text)
 
     def _named(self, match: re.Match[str]) -> str:
-        if not secret_name(match["name"]) or match["value"].startswith(("\ue000", "//")):
+        if not secret_name(match["name"]) or re.fullmatch("\ue000\\d+\ue001", match["value"]):
             return match[0]
         return match["name"] + match["mark"] + self.hide(match["value"])
 

@@ -97,7 +97,7 @@ def _unit(text: str) -> list[str] | None:
             return None
         if not passed_over:
             found.append(line.strip())
-    return found
+    return found or None  # a unit's file that is empty masks the unit, and one of comments does not
 
 
 def _properties(text: str) -> dict[str, str] | None:
