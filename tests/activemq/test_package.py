@@ -345,8 +345,8 @@ def test_messages_go_through_mqtt_and_nobody_without_the_password(pair: Brokers,
             pass
     # Without the connector the library stays, and no later run has anything to do with it.
     pair.play(SITE).succeeded()
-    again = pair.play(SITE, "--limit", f"{THIRTEEN},localhost").succeeded()
-    assert again.counts(THIRTEEN)["changed"] == 0
+    # The endpoints file is a new one in each run of these tests, and the first host stands for it.
+    assert pair.play(SITE).succeeded().counts(THIRTEEN)["changed"] == 0
 
 
 def test_uninstalling_keeps_the_store(pair: Brokers, debian12: Host) -> None:
