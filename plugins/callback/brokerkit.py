@@ -31,8 +31,15 @@ DOCUMENTATION = """
 _SENTENCES = frozenset(
     {
         "ansible.builtin.systemd_service",
+        "activemq_first_contact",
+        "broker_endpoints",
         "broker_files",
         "broker_host_facts",
+        "broker_originals",
+        "rabbitmq_first_contact",
+        "rabbitmq_plugin_uses",
+        "rabbitmq_settings_info",
+        "rabbitmq_tool",
         "rabbitmq_topology",
         "rabbitmq_topology_info",
     }

@@ -31,7 +31,7 @@ _OPTIONAL = (
     *("inventory", "written"),
 )
 PASSWORD_VARIABLE = "BROKERKIT_PASSWORD"  # noqa: S105 - the name of a variable
-_AGAIN = "run the converge (`ansible-playbook site.yml`) again, it writes a new one"
+_AGAIN = "run the converge (`ansible-playbook -i INVENTORY site.yml`) again, it writes a new one"
 _SCHEMES = {
     "amqp": ("amqp", 5672),
     "stomp": ("stomp", 61613),
@@ -45,7 +45,7 @@ def load(path: Path) -> list[Broker]:
     Raises Refusal for a file that is missing, open to others, truncated, of another schema, or that holds
     anything else than the template renders.
     """
-    remedy = "run `ansible-playbook site.yml`, which writes it, or give --amqp, --stomp or --management"
+    remedy = "run `ansible-playbook -i INVENTORY site.yml`, which writes it, or give --amqp, --stomp or --management"
     text = read_secret(path, "endpoints file", remedy)
     try:
         document = json.loads(text, object_pairs_hook=_Object)

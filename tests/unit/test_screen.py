@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from role_files import ROOT
 
 LONG = "rabbitmq_amqp_port: 'amqp' is a text; write a whole number, such as 5672, and a path is not broken: "
@@ -119,3 +120,22 @@ def test_a_run_that_would_do_nothing_is_refused(tmp_path: Path, flags: tuple[str
     assert done.returncode == 2
     assert "TASK [Refuse what is wrong with the whole" in done.stdout
     assert "is not a tag" in done.stderr or "no host is in the group" in done.stderr
+
+
+def test_every_module_of_ours_is_one_whose_message_is_a_sentence() -> None:
+    text = (ROOT / "plugins" / "callback" / "brokerkit.py").read_text()
+    modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
+    assert {name for name in modules if f'"{name}"' not in text} == set()
+
+
+def test_every_playbook_refuses_an_inventory_in_which_it_would_do_nothing() -> None:
+    """Ansible says "no hosts matched" and ends with exit code 0."""
+    first = {"inventory.yml", "broker_hosts.yml", "topology_hosts.yml"}
+    parts = {*first, "rabbitmq_converge.yml", "activemq_converge.yml"}  # imported after them
+    silent = [
+        path.name
+        for path in sorted((ROOT / "playbooks").glob("*.yml"))
+        if path.name not in parts
+        and yaml.safe_load(path.read_text())[0].get("ansible.builtin.import_playbook") not in first
+    ]
+    assert silent == []
