@@ -192,6 +192,16 @@ def test_a_new_password_is_applied_without_a_restart(pair: Brokers, debian12: Ho
     pair.play(SITE, limit=TWELVE).succeeded()
 
 
+def test_a_new_administrator_leaves_the_former_one_no_way_in(pair: Brokers, debian12: Host) -> None:
+    pair.play(SITE, limit=TWELVE, activemq_admin_user="chief").succeeded()
+    with client(debian12.address, "chief", PASSWORDS["admin"]) as (connection, _):
+        assert connection.is_connected()
+    with client(debian12.address, "admin", PASSWORDS["admin"]) as (_, inbox):
+        assert "password is invalid" in wait_for("the refusal", lambda: inbox.errors)[0]
+    assert debian12.attempt("grep -rlw admin /etc/activemq/main/*.properties").stdout == ""
+    pair.play(SITE, limit=TWELVE).succeeded()
+
+
 def test_a_configuration_that_the_brokers_schema_refuses_changes_nothing(
     pair: Brokers, debian12: Host
 ) -> None:
