@@ -144,17 +144,16 @@ def next_steps(name: str, broker: str, path: Path) -> str:
         (f"{where}/hosts.yml", "your hosts' names and addresses"),
         (f"{where}/{LOGIN}", "how Ansible logs in to them"),
         (f"{where}/{path.parent}/", "the broker, and what it shall hold"),
-        (f"ansible-vault encrypt {where}/{path}", "before you commit it"),
+        (f"ansible-vault encrypt {where}/{path}", "encrypt the secrets"),
         (f"{play} --check --diff", "look"),
         (play, "do it"),
-        ("scripts/smoke.py", "prove it"),
+        (f"scripts/smoke.py --inventory {where}", "prove it"),
     ]
-    width = max(len(step) for step, _ in steps) + 2
-    lines = [f"  {number}. {step.ljust(width)}{why}" for number, (step, why) in enumerate(steps, 1)]
+    lines = [f"  {number}. {why}:\n       {step}" for number, (step, why) in enumerate(steps, 1)]
     closed = (
-        " The management page listens on each host's own loopback address." if broker == "rabbitmq" else ""
+        "\nThe management page answers on each host's own loopback address." if broker == "rabbitmq" else ""
     )
-    return f"{where} is made, with new secrets.{closed} What to do next:\n" + "\n".join(lines)
+    return f"{where} is made, with new secrets.{closed}\nWhat to do next:\n" + "\n".join(lines)
 
 
 def main(arguments: Sequence[str]) -> int:
