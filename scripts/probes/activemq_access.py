@@ -10,7 +10,7 @@ from functools import partial
 
 from probes import diagnosis, stomp_client, stomp_errors
 from probes.activemq import KINDS
-from probes.classify import Port, Speaks, classify, connects
+from probes.classify import ANSWER_SECONDS, Port, Speaks, classify, connects
 from probes.model import CONNECT_SECONDS, Context, Failed, Listener, NotApplicable, NotProven, Unreachable
 from probes.registry import probe
 
@@ -167,6 +167,9 @@ def listeners(context: Context) -> str:
     if all(isinstance(what, Port) and what.speaks not in _TALKS for _, what in found):
         raise diagnosis.no_connection(context, "stomp", "no reason given")
     for listener, what in found:
+        if isinstance(what, Port) and what.speaks is Speaks.SILENT:
+            # The first client of a protocol has the broker load it, which takes a busy machine more than a second.
+            what = _misfit(context, listener, context.deadline.handshake())
         if isinstance(what, Port):
             raise _absent(context, listener, what)
         if what is not None:
@@ -202,7 +205,9 @@ def _absent(context: Context, listener: Listener, port: Port) -> Failed:
     )
 
 
-def _misfit(context: Context, listener: Listener) -> Port | str | None:
+def _misfit(
+    context: Context, listener: Listener, answer_seconds: float = ANSWER_SECONDS
+) -> Port | str | None:
     """Return None for a connector that speaks what it should, what it speaks instead, or a port that says nothing."""
     host, port = listener.address or "", listener.port
     if host in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
@@ -217,7 +222,7 @@ def _misfit(context: Context, listener: Listener) -> Port | str | None:
     # up accepting connections and saying nothing. The likely reason is AMQ-7452: the timers of idle connections are
     # made with the first of them and thrown away with the last, and one that dies in between is never replaced. What
     # is only listened to here is such a connection, while the other probes come and go.
-    found = classify(host, port, CONNECT_SECONDS)
+    found = classify(host, port, CONNECT_SECONDS, answer_seconds)
     if found.speaks is _SPEAKS[listener.protocol]:
         return None
     return str(found.speaks) if found.speaks in _TALKS else found

@@ -124,8 +124,10 @@ def signature(data: bytes) -> Speaks:
     return Speaks.UNKNOWN
 
 
-def classify(host: str, port: int, connect_seconds: float) -> Port:
+def classify(host: str, port: int, connect_seconds: float, answer_seconds: float = ANSWER_SECONDS) -> Port:
     """Find out what speaks on host:port. Takes up to `connect_seconds` and some 2 s of listening.
+
+    `answer_seconds` is how long an answer is waited for, where a peer is known to be slow.
 
     First it only listens (OpenWire and SSH speak unasked), then it says the AMQP 0-9-1 header on a new connection
     (AMQP, TLS and many HTTP servers answer it), then, on a third one, it asks a STOMP server for a version that no
@@ -136,7 +138,7 @@ def classify(host: str, port: int, connect_seconds: float) -> Port:
         heard = _converse(host, port, connect_seconds, b"", LISTEN_SECONDS)
         left = max(0.1, ends + LISTEN_SECONDS - time.monotonic())
         if heard is None:
-            heard = _ask(host, port, left)
+            heard = _ask(host, port, left, answer_seconds)
     except (OSError, UnicodeError) as error:
         return _failed(host, port, error)
     if heard is None:
@@ -146,15 +148,15 @@ def classify(host: str, port: int, connect_seconds: float) -> Port:
     return Port(host, port, speaks, words, heard.drips)
 
 
-def _ask(host: str, port: int, connect_seconds: float) -> _Heard | None:
-    patience = HEADER_ALONE_SECONDS + ANSWER_SECONDS
+def _ask(host: str, port: int, connect_seconds: float, answer_seconds: float) -> _Heard | None:
+    patience = HEADER_ALONE_SECONDS + answer_seconds
     header = spawn(lambda: _converse(host, port, connect_seconds, AMQP_0_9_1_HEADER, patience))
     if ended(header, HEADER_ALONE_SECONDS):
         heard = header.result()
         if heard is not None and heard.data:
             return heard
     # Silence, or a parser that was put off by the header: both are what STOMP and HTTP servers do.
-    asked = _converse(host, port, connect_seconds, STOMP_QUESTION, ANSWER_SECONDS)
+    asked = _converse(host, port, connect_seconds, STOMP_QUESTION, answer_seconds)
     if asked is not None and asked.data:
         return asked
     late = header.result() if ended(header, connect_seconds + HEADER_ALONE_SECONDS) else None
