@@ -386,3 +386,9 @@ def test_a_comment_in_any_file_of_a_node_says_nothing_else(form):
     for path in written:
         text, mark = content(path, **settings), "%%" if path in (CLASSIC, ADVANCED, PLUGINS) else "#"
         assert meaning.same(path, text, f"{mark} by hand\n{text}\n{mark} 'more'\n"), path
+
+
+def test_what_an_uninstallation_removes_is_every_file_that_a_run_writes():
+    # Those that say whose the data is go with the data.
+    of_the_data = {"/var/lib/rabbitmq/administrator.json", "/var/lib/brokerkit/rabbitmq/administrators.json"}
+    assert set(files()) - of_the_data <= set(role().variable("__rabbitmq_paths"))
