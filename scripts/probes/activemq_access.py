@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -13,6 +12,7 @@ from probes.activemq import KINDS
 from probes.classify import ANSWER_SECONDS, Port, Speaks, classify, connects
 from probes.model import CONNECT_SECONDS, Context, Failed, Listener, NotApplicable, NotProven, Unreachable
 from probes.registry import probe
+from probes.waiting import dial
 
 # What releases of ActiveMQ have shipped in users.properties, credentials.properties and jetty-realm.properties, and the
 # example of its documentation.
@@ -213,7 +213,7 @@ def _misfit(
     if host in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         host = context.broker.host
     if listener.protocol == "mqtt" or listener.protocol.endswith("+ssl"):
-        asked = mqtt_login if listener.protocol == "mqtt" else _handshake
+        asked = mqtt_login if listener.protocol == "mqtt" else handshake
         if (said := asked(context, host, port)) is None:
             return None
         there = connects(host, port, context.deadline.left(CONNECT_SECONDS))
@@ -228,7 +228,7 @@ def _misfit(
     return str(found.speaks) if found.speaks in _TALKS else found
 
 
-def _handshake(context: Context, host: str, port: int) -> str | None:
+def handshake(context: Context, host: str, port: int) -> str | None:
     """Shake hands over TLS and return None, or what came instead. Whose certificate it is, is the client's to judge."""
     import ssl  # loading it takes longer than listing the probes may
 
@@ -236,7 +236,7 @@ def _handshake(context: Context, host: str, port: int) -> str | None:
     anybody.check_hostname = False
     anybody.verify_mode = ssl.CERT_NONE
     try:
-        with socket.create_connection((host, port), context.deadline.left(CONNECT_SECONDS)) as peer:
+        with dial(host, port, context.deadline.left(CONNECT_SECONDS)) as peer:
             anybody.wrap_socket(peer).close()
     except OSError as error:
         return f"no TLS: the connection to it ended with '{error}'"
@@ -264,7 +264,7 @@ def mqtt_login(context: Context, host: str, port: int) -> str | None:
         else bytes([len(payload) % 128 | 128, len(payload) // 128])
     )
     try:
-        with socket.create_connection((host, port), CONNECT_SECONDS) as peer:
+        with dial(host, port, context.deadline.left(CONNECT_SECONDS)) as peer:
             peer.settimeout(context.deadline.left(CONNECT_SECONDS))
             peer.sendall(b"\x10" + length + payload)
             answer = peer.recv(4)

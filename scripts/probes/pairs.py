@@ -5,11 +5,11 @@ Which one serves is seen from outside, before the probes run: a closed port is h
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 
 from probes.model import CONNECT_SECONDS, Broker, Context, Failed, NotApplicable, Pair, Settings
 from probes.registry import probe
+from probes.waiting import dial
 
 
 def look(brokers: Sequence[Broker], settings: Settings) -> None:
@@ -37,8 +37,8 @@ class NobodyServes(Failed):
 def _listens(broker: Broker) -> bool:
     for endpoint in broker.endpoints.values():
         try:
-            socket.create_connection((endpoint.host, endpoint.port), CONNECT_SECONDS).close()
-        except OSError:
+            dial(endpoint.host, endpoint.port, CONNECT_SECONDS).close()
+        except (OSError, UnicodeError):  # the latter of what can be no name
             continue
         return True
     return False

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 from loopback import answers, server, silent
-from probes import attempts, classify, waiting
+from probes import activemq_access, attempts, classify, pairs, waiting
 from probes.attempts import attempt, in_vain
 from probes.classify import Port, Speaks
 from probes.model import Broker, Context, Deadline, Endpoint, Settings, Unreachable
@@ -110,9 +110,8 @@ def test_when_waiting_is_pointless(found: Speaks, others: list[Speaks], vain: bo
     assert in_vain(Speaks.AMQP_0_9_1, Port("h", 4711, found, drips="1 byte in 1.0 s"), there)
 
 
-def test_a_resolver_that_hangs_is_waited_for_no_longer_than_the_time_given(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def resolver_hangs(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Have names resolve to nothing, and not before the event."""
     release = threading.Event()
 
     def hangs(*_: object, **__: object) -> list[object]:
@@ -120,6 +119,35 @@ def test_a_resolver_that_hangs_is_waited_for_no_longer_than_the_time_given(
         return []
 
     monkeypatch.setattr(waiting.socket, "getaddrinfo", hangs)
+    return release
+
+
+@pytest.mark.parametrize("ask", [activemq_access.mqtt_login, activemq_access.handshake])
+def test_connectors_of_activemq_wait_no_longer_for_a_resolver_that_hangs(
+    monkeypatch: pytest.MonkeyPatch, ask: Callable[[Context, str, int], str | None]
+) -> None:
+    release = resolver_hangs(monkeypatch)
+    started = time.monotonic()
+    assert "the resolver gave no answer" in (ask(context(1883, 0.3), f"{ask.__name__}.test", 1883) or "")
+    release.set()
+    assert time.monotonic() - started < 3
+
+
+def test_brokers_with_one_store_are_not_looked_for_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = resolver_hangs(monkeypatch)
+    monkeypatch.setattr(pairs, "CONNECT_SECONDS", 0.3)
+    stomp_port = {"stomp": Endpoint("pair.test", 61613)}
+    one = Broker("one", "activemq", "pair.test", "smoke", "geheim", pair="a", endpoints=stomp_port)
+    settings, started = Settings("x", 1), time.monotonic()
+    pairs.look([one], settings)
+    release.set()
+    assert settings.pairs["a"].waiting == ["one"] and time.monotonic() - started < 3
+
+
+def test_a_resolver_that_hangs_is_waited_for_no_longer_than_the_time_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    release = resolver_hangs(monkeypatch)
     started = time.monotonic()
     with pytest.raises(socket.gaierror, match="the resolver gave no answer"):
         waiting.dial("hangs.test", 5672, 0.3)
