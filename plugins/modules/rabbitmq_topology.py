@@ -691,7 +691,7 @@ def spare_password(params):
 
 def wanted_of(params):
     """What the operator asked for."""
-    prune = Prune(params["prune"], tuple(params["prune_protected"]), params["prune_limit"])
+    prune = Prune(params["prune"], tuple(params["prune_protected"]), params["prune_limit"], params["prefix"])
     document = {name: params[name] for name in BY_NAME}
     return converge.Wanted(
         document,
@@ -706,7 +706,8 @@ def store_of(params):
     """Where the definitions go before the first write; None where no backup is wanted."""
     if not params["backup_dir"]:
         return None
-    return backup.Store(params["backup_dir"], params["backup_keep"], backup.name_of(params["url"]))
+    name, option = backup.name_of(params["url"]), params["prefix"] + "backup_dir"
+    return backup.Store(params["backup_dir"], params["backup_keep"], name, option)
 
 
 def run(module):
@@ -715,7 +716,7 @@ def run(module):
     access = {name: params[name] for name in CONNECTION}
     if module.check_mode:
         access["wait"] = 0
-    client = api.Client(api.Access(**access), spare_password(params))
+    client = api.Client(api.Access(**access, prefix=params["prefix"]), spare_password(params))
     wanted = wanted_of(params)
     store = store_of(params)
     try:

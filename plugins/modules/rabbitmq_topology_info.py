@@ -46,7 +46,7 @@ options:
     type: int
     default: 30
   prefix:
-    description: What to put before the kinds' names to make variables of them.
+    description: What to put before the names of kinds and options to make variables of them.
     type: str
     default: rabbitmq_topology_
   backup_dir:
@@ -111,7 +111,8 @@ OPTIONS = {
 
 def read(params):
     """The module's result; raises ApiError and BackupFailed."""
-    client = api.Client(api.Access(**{name: params[name] for name in CONNECTION}))
+    access = {name: params[name] for name in CONNECTION}
+    client = api.Client(api.Access(**access, prefix=params["prefix"]))
     try:
         definitions = adopt.whole_definitions(client)
     finally:
@@ -129,7 +130,8 @@ def read(params):
         "broker_version": version,
     }
     if params["backup_dir"]:
-        store = backup.Store(params["backup_dir"], params["backup_keep"], backup.name_of(params["url"]))
+        name, option = backup.name_of(params["url"]), params["prefix"] + "backup_dir"
+        store = backup.Store(params["backup_dir"], params["backup_keep"], name, option)
         result["backup_file"] = store.keep(definitions, version)
     return result
 

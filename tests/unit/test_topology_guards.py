@@ -190,6 +190,11 @@ def test_the_limit_stops_a_run_that_would_prune_more():
     assert planned({}, current, states, scopes={"queues": {}}, limit=6).refusals == ()
     (refusal,) = planned({}, current, states, scopes={"queues": {}}, limit=5).refusals
     assert refusal.startswith("prune: 6 objects would be removed, the limit is 5: queue 'a on v'")
+    assert refusal.endswith("or raise prune_limit")
+    role = {"scopes": {"queues": {}}, "limit": 5, "prefix": "rabbitmq_topology_"}
+    (refusal,) = planned({}, current, states, **role).refusals
+    assert refusal.startswith("rabbitmq_topology_prune: 6 objects")
+    assert refusal.endswith("or raise rabbitmq_topology_prune_limit")
 
 
 @pytest.mark.parametrize(

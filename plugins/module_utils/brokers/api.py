@@ -44,7 +44,7 @@ class Interrupted(ApiError):
 @dataclass(frozen=True)
 class Access:
     """Where the management API is and how to log in. Times are seconds; ``wait`` bounds the wait for a
-    listener.
+    listener. ``prefix`` makes an operator's variables of the options' names, for messages.
     """
 
     url: str
@@ -56,6 +56,7 @@ class Access:
     ca_file: str | None = None
     client_cert: str | None = None
     client_key: str | None = None
+    prefix: str = ""
 
 
 class Client:
@@ -71,11 +72,11 @@ class Client:
         parts = urlsplit(access.url)
         if "@" in parts.netloc:
             raise ApiError(
-                "url: holds a login, which would show up in output; move it to username and password"
+                f"{access.prefix}url: holds a login, which would show up in output; move it to username and password"
             )
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ApiError(
-                f"url: {access.url!r} is not an address of the management API; "
+                f"{access.prefix}url: {access.url!r} is not an address of the management API; "
                 "write http://HOST:PORT or https://HOST:PORT"
             )
         self._tls = parts.scheme == "https"
@@ -136,7 +137,7 @@ class Client:
             raise Interrupted(
                 f"the connection to {self._where(request.path)} broke during {request.method} "
                 f"({_reason(error)}); "
-                f"see the broker's log, or raise `timeout` ({self.access.timeout:g} s) if it is busy"
+                f"see the broker's log, or raise {self.access.prefix}timeout ({self.access.timeout:g} s) if it is busy"
             ) from None
 
     def _connected(self) -> http.client.HTTPConnection:
@@ -171,11 +172,12 @@ class Client:
     def _tls_context(self) -> ssl.SSLContext:
         import ssl  # only where it is needed: loading it costs a target more than the request
 
+        prefix = self.access.prefix
         try:
             context = ssl.create_default_context(cafile=self.access.ca_file)
         except (OSError, ssl.SSLError) as error:
             raise ApiError(
-                f"ca_file: {self.access.ca_file} cannot be used ({_reason(error)}); "
+                f"{prefix}ca_file: {self.access.ca_file} cannot be used ({_reason(error)}); "
                 "name a readable PEM file of the authority that signed the broker's certificate"
             ) from None
         if not self.access.validate_certs:
@@ -186,15 +188,14 @@ class Client:
                 context.load_cert_chain(self.access.client_cert, self.access.client_key)
             except (OSError, ssl.SSLError) as error:
                 raise ApiError(
-                    f"client_cert: {self.access.client_cert} cannot be used ({_reason(error)}); name "
-                    "readable "
-                    "PEM files of a certificate and its key in client_cert and client_key"
+                    f"{prefix}client_cert: {self.access.client_cert} cannot be used ({_reason(error)}); name readable "
+                    f"PEM files of a certificate and its key in {prefix}client_cert and {prefix}client_key"
                 ) from None
         return context
 
     def _no_connection(self, error: OSError) -> ApiError:
         """A sentence for a connection that never came to be."""
-        text, name = _reason(error), type(error).__name__
+        text, name, prefix = _reason(error), type(error).__name__, self.access.prefix
         if isinstance(error, socket.gaierror):
             return ApiError(
                 f"the host name {self._host} of {self.access.url} does not resolve; correct it or add it "
@@ -203,19 +204,17 @@ class Client:
         if isinstance(error, socket.timeout):
             return ApiError(
                 f"{self.access.url} did not answer within {self.access.timeout:g} s; check the address and "
-                "the "
-                "firewall, or raise `timeout`"
+                f"the firewall, or raise {prefix}timeout"
             )
         if name == "SSLCertVerificationError":
             return ApiError(
-                f"the certificate of {self.access.url} is not trusted ({text}); set ca_file to the authority "
+                f"the certificate of {self.access.url} is not trusted ({text}); set {prefix}ca_file to the authority "
                 "that signed it, and use the host name it was issued for"
             )
         if name.startswith("SSL"):
             return ApiError(
                 f"{self.access.url} does not speak TLS as expected ({text}); use http:// for a plain "
-                "listener, "
-                "and client_cert where the broker asks for one"
+                f"listener, and {prefix}client_cert where the broker asks for one"
             )
         return ApiError(
             f"{self.access.url} cannot be reached ({text}); check the address, the route and the firewall"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from . import exchange
 
 SUFFIX = ".json.gz"
 STAMPED = r"\d{8}T\d{6}Z-[^-]*" + re.escape(SUFFIX)
@@ -46,11 +49,15 @@ def name_of(url: str) -> str:
 
 @dataclass(frozen=True)
 class Store:
-    """A folder of backups, of which the newest ``count`` of the broker ``name`` stay."""
+    """A folder of backups, of which the newest ``count`` of the broker ``name`` stay.
+
+    ``option``: what the operator sets to have another one.
+    """
 
     folder: str
     count: int
     name: str
+    option: str = "backup_dir"
 
     def keep(self, definitions: Mapping[str, Any], version: str) -> str:
         """Writes one backup and removes what is too old.
@@ -60,27 +67,42 @@ class Store:
         """
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         path = Path(self.folder) / f"{self._prefix}{stamp}-{version}{SUFFIX}"
+        content = gzip.compress(json.dumps(definitions, ensure_ascii=False).encode(), mtime=0)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._write(path, json.dumps(definitions, ensure_ascii=False).encode())
+            self._write(path, content)
             for old in self._all()[: -max(self.count, 1)]:
                 old.unlink()
         except OSError as error:
-            raise BackupFailed(
-                f"backup_dir: {path} cannot be written ({error.strerror or error}); nothing was changed on the "
-                "broker. Name a folder that the login of this host can write, or leave backup_dir empty"
-            ) from None
+            raise BackupFailed(self._why(error, path, len(content))) from None
         return str(path)
+
+    def _why(self, error: OSError, path: Path, size: int) -> str:
+        if error.errno in exchange.NO_ROOM:
+            error.filename = str(path)
+            return (
+                f"{self.option}: {exchange.sentence(error, size=size)}, or name another folder. Nothing was changed on "
+                "the broker, because its definitions could not be kept before"
+            )
+        return (
+            f"{self.option}: {path} cannot be written ({error.strerror or error}); nothing was changed on the "
+            f"broker. Name a folder that the login of this host can write, or leave {self.option} empty"
+        )
 
     def _write(self, path: Path, content: bytes) -> None:
         """The file appears whole or not at all, and nobody else can read it at any moment."""
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as raw:
-            raw.write(gzip.compress(content, mtime=0))
-            raw.flush()
-            os.fsync(raw.fileno())
-        draft.replace(path)
+        try:
+            with os.fdopen(descriptor, "wb") as raw:
+                raw.write(content)
+                raw.flush()
+                os.fsync(raw.fileno())
+            draft.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+            raise
 
     def _all(self) -> list[Path]:
         return sorted(path for path in Path(self.folder).iterdir() if self._is_one(path.name))

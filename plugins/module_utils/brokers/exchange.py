@@ -322,8 +322,11 @@ def amount(size: int) -> str:
     return f"{size} bytes"
 
 
-def sentence(error: OSError, pieces: Sequence[Piece] = ()) -> str:
-    """Return what an operator has to know of an error: the file, the file system, what is free there and needed."""
+def sentence(error: OSError, pieces: Sequence[Piece] = (), size: int = 0) -> str:
+    """Return what an operator has to know of an error: the file, the file system, what is free there and needed.
+
+    `size`: of a file that is none of the pieces.
+    """
     path = str(error.filename or "")
     said = f"{path}: {error.strerror}" if path else str(error.strerror)
     if error.errno not in NO_ROOM or not path.startswith("/"):
@@ -331,7 +334,7 @@ def sentence(error: OSError, pieces: Sequence[Piece] = ()) -> str:
     there = room(path)
     if there.read_only or error.errno == errno.EROFS:
         return f"{said}: {there.mount} is mounted read-only; mount it for writing, if its disk is sound"
-    need = next((one for one in needs(pieces) if one.room.device == there.device), Need(there, path))
+    need = next((one for one in needs(pieces) if one.room.device == there.device), Need(there, path, size))
     free, wanted = amount(there.free), amount(need.size + _RESERVE)
     if there.inodes is not None and there.inodes <= need.files:
         free, wanted = f"{there.inodes} inodes", str(need.files + 1)

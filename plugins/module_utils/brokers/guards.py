@@ -217,6 +217,6 @@ def limit(pruned: Sequence[Action], prune: Prune) -> Iterator[str]:
         names = ", ".join(f"{action.kind.noun} {action.label!r}" for action in pruned[:20])
         more = f" and {len(pruned) - 20} more" if len(pruned) > 20 else ""
         yield (
-            f"prune: {len(pruned)} objects would be removed, the limit is {prune.limit}: {names}{more}; "
-            "declare what shall stay, narrow the scope, or raise prune_limit"
+            f"{prune.prefix}prune: {len(pruned)} objects would be removed, the limit is {prune.limit}: {names}{more}; "
+            f"declare what shall stay, narrow the scope, or raise {prune.prefix}prune_limit"
         )

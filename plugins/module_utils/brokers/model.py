@@ -285,6 +285,7 @@ class Prune:
     scopes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     protected: tuple[str, ...] = ()
     limit: int = 10
+    prefix: str = ""  # of the options' names in messages
 
 
 @dataclass(frozen=True)
