@@ -237,7 +237,7 @@ def test_an_activemq_that_the_package_brought_and_nobody_used_is_nobodys():
         ({"data": [MAIN + "/kahadb/db-1.log"]}, "data of somebody's in /var/lib/activemq/main;"),
         (
             {"data": [MAIN + "/data/kahadb/db.data"]},
-            "set activemq_store_directory to /var/lib/activemq/main/data/kahadb",
+            "`mv /var/lib/activemq/main/data/kahadb /var/lib/activemq/main/kahadb` while it is stopped",
         ),
         ({"enabled": ["orders"]}, "an instance that the package's init script starts (orders)"),
         ({"enabled": ["a", "b"]}, "instances that the package's init script starts (a, b)"),

@@ -239,22 +239,19 @@ def unasked_refusal(going: list[str], hostname: str, why: str) -> list[str]:
 
 
 def _other_store(found: Found, data: str) -> str:
-    """What to do about messages that stand elsewhere than where the role's instance looks for them."""
+    """A store that stands elsewhere than where the role's instance looks for it; empty where there is none."""
     stores = {path.rsplit("/", 1)[0] for path in found["data"] if path.endswith("/db.data")}
-    others = sorted(stores - {data + "/kahadb"})
-    return (
-        f" (for its messages set activemq_store_directory to {others[0]}, else it begins empty)"
-        if others
-        else ""
-    )
+    return next(iter(sorted(stores - {data + "/kahadb"})), "")
 
 
-def _activemq_what(found: Found, data: str) -> str:
+def _activemq_what(found: Found, data: str, of_the_store: str) -> str:
+    """What of somebody's was found; `of_the_store` is said of messages that stand elsewhere."""
     parts = []
     if found["own"]:
         parts.append(f"files of somebody's own ({listed(found['own'])})")
     if found["data"]:
-        parts.append(f"data of somebody's in {data}{_other_store(found, data)}")
+        said = f" ({of_the_store})" if _other_store(found, data) else ""
+        parts.append(f"data of somebody's in {data}{said}")
     if found["enabled"]:
         what = "an instance" if len(found["enabled"]) == 1 else "instances"
         parts.append(
@@ -284,8 +281,13 @@ def activemq_refusals(found: Found, take_over: bool, instance: str, data: str) -
         ]
     if take_over or not activemq_is_foreign(found):
         return []
+    store = _other_store(found, data)
+    advice = (
+        f"to keep its messages, `mv {store} {data}/kahadb` while it is stopped, else the broker begins empty; or set "
+        "activemq_store_directory to it, as for a store that two brokers share, which no playbook copies"
+    )
     return [
-        f"activemq_take_over: {name} holds what Brokerkit did not make: {_activemq_what(found, data)}; "
+        f"activemq_take_over: {name} holds what Brokerkit did not make: {_activemq_what(found, data, advice)}; "
         "look at what would change (site.yml --check --diff -e activemq_take_over=true), "
         "then set activemq_take_over "
         f"to true for this host{', or choose another activemq_instance' if not found['enabled'] else ''}"
@@ -294,8 +296,9 @@ def activemq_refusals(found: Found, take_over: bool, instance: str, data: str) -
 
 def activemq_words(found: Found, folder: str, data: str) -> str:
     """Return what is said of what is taken over."""
+    stays = f"{_other_store(found, data)} stays as it is"
     return (
-        f"{found['hostname']}: taken over: {_activemq_what(found, data)}. The files as "
+        f"{found['hostname']}: taken over: {_activemq_what(found, data, stays)}. The files as "
         f"they were are kept in {folder}. Users, "
         "passwords and connectors of theirs are not carried over."
     )
