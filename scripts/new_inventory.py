@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "plugins" / "module_utils"))
 
-from brokers.published import MARK, is_published  # noqa: E402 - the library is found by the line above
+from brokers.secret_words import MARK, is_published  # noqa: E402 - the library is found by the line above
 
 MADE, USAGE, CANNOT_BE_MADE = 0, 64, 73
 EXAMPLES = {"rabbitmq": "single", "activemq": "activemq"}

@@ -19,7 +19,7 @@ from probes import endpoints, files, registry
 from probes.model import Broker, ExitCode, Phase, Probe, Refusal, Settings
 
 if TYPE_CHECKING:
-    from probes.report import Run
+    from probes.report.formats import Run
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_ENDPOINTS = ROOT / "artifacts" / "endpoints.json"
@@ -215,12 +215,12 @@ def _smoke(argv: Sequence[str], env: Mapping[str, str], stdout: IO[str], stderr:
     brokers = _brokers(options, env)
     settings = Settings(secrets.token_hex(4), options.timeout, options.max_unacked)
     if options.after_restart is not None:
-        from probes.durability import read_state
+        from probes.rabbitmq.durability import read_state
 
         settings.state.update(read_state(options.after_restart))
     run = _run(brokers, chosen, settings, stderr if options.debug else None)
     if options.before_restart is not None:
-        from probes.durability import write_state
+        from probes.rabbitmq.durability import write_state
 
         write_state(options.before_restart, settings.state)
     return _report(run, options, env, stdout)
@@ -230,7 +230,7 @@ def _run(
     brokers: Sequence[Broker], probes: Sequence[Probe], settings: Settings, trace: IO[str] | None
 ) -> Run:
     from probes import runner
-    from probes.report import Run
+    from probes.report.formats import Run
 
     _quiet_libraries()
     debug = None if trace is None else lambda text: print(text, file=trace)
@@ -248,7 +248,7 @@ def _quiet_libraries() -> None:
 
 
 def _report(run: Run, options: argparse.Namespace, env: Mapping[str, str], stdout: IO[str]) -> int:
-    from probes import report
+    from probes.report import formats as report
 
     target = stdout if options.output is None else io.StringIO()
     code = int(run.exit_code())
@@ -256,7 +256,7 @@ def _report(run: Run, options: argparse.Namespace, env: Mapping[str, str], stdou
         line, code = report.to_nagios(run)
         target.write(line)
     elif options.format == "table":
-        from probes.report_table import print_table
+        from probes.report.table import print_table
 
         print_table(run, target, env)
     else:

@@ -12,7 +12,7 @@ from typing import IO, NoReturn
 from urllib.parse import unquote, urlsplit
 
 import topology_picture  # first: it says where the library that is shared with the hosts is
-from brokers import api
+from brokers.rabbitmq import api
 from probes import files
 from probes.endpoints import PASSWORD_VARIABLE, read_password
 from probes.model import ExitCode, Refusal

@@ -1,12 +1,14 @@
 """The action broker_refusal: fails where there is something to refuse, in sentences, and says nothing otherwise.
 
     - name: Refuse settings that cannot be right
-      broker_refusal:
-        sentences: "{{ settings | rabbitmq_refusals }}"   # a list, or one sentence; none: the task is ok
-        words: "{{ log.stdout_lines }}"                   # lines of somebody else's, a broker's, that belong to them
+      brokerkit.brokers.broker_refusal:
+        # A list, or one sentence; none: the task is ok.
+        sentences: "{{ settings | brokerkit.brokers.rabbitmq_refusals }}"
+        # Lines of somebody else's, a broker's, that belong to them.
+        words: "{{ log.stdout_lines }}"
 
 `assert` prints its condition beside the message and works the message out where nothing is wrong, too. The message is
-one text with a line for each sentence, so that any callback shows it readably; plugins/callback/brokerkit.py, which
+one text with a line for each sentence, so that any callback shows it readably; plugins/callback/sentences.py, which
 ansible.cfg names, wraps the sentences for the terminal.
 
 Each role and each playbook begins with a task of this kind: an ansible-core that is too old is refused here, before it
@@ -15,18 +17,14 @@ fails in a template.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-
-# The library ships to targets as ansible.module_utils.brokers; the controller finds it beside this file.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "module_utils"))
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__
-from brokers import runs
+
+from ..module_utils.brokers.inventory import runs
 
 
 def listed(name: str, value: Any) -> list[str]:

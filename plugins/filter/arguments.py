@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,9 @@ from typing import Any
 import yaml
 from yaml import CSafeLoader
 
-# The library ships to targets as ansible.module_utils.brokers; the controller finds it beside this file.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "module_utils"))
-
-from brokers import apt_repository, arguments, published
+from ..module_utils.brokers import role_arguments
+from ..module_utils.brokers.host import apt_repository
+from ..module_utils.brokers.inventory import published_secrets
 
 
 @functools.cache
@@ -36,7 +34,7 @@ def argument_refusals(
     numbers: Iterable[str] = (),
 ) -> list[str]:
     """Return a sentence for each variable that has the wrong type, or that the role does not have."""
-    return arguments.unknown(role, given, options) + arguments.refusals(options, values, numbers)
+    return role_arguments.unknown(role, given, options) + role_arguments.refusals(options, values, numbers)
 
 
 class FilterModule:
@@ -49,7 +47,7 @@ class FilterModule:
             "apt_repository_refusals": apt_repository.refusals,
             "apt_repository_words": apt_repository.words,
             "argument_refusals": argument_refusals,
-            "published_in_inventory": published.inventory_refusals,
-            "published_secret_refusals": published.refusals,
-            "typed_arguments": lambda values, options: arguments.typed(options, values),
+            "published_in_inventory": published_secrets.inventory_refusals,
+            "published_secret_refusals": published_secrets.refusals,
+            "typed_arguments": lambda values, options: role_arguments.typed(options, values),
         }

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
-# The library ships to targets as ansible.module_utils.brokers; on the controller it is found beside this file.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "module_utils"))
-
-from brokers import endpoints
+from ..module_utils.brokers.inventory import endpoints
 
 
 class FilterModule:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
-# The library ships to targets as ansible.module_utils.brokers; on the controller it is found beside this file.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "module_utils"))
-
-from brokers import administrator, erlang, first_contact, rabbitmq_host, rabbitmq_settings, versions
+from ..module_utils.brokers import versions
+from ..module_utils.brokers.rabbitmq import (
+    administrator,
+    erlang_terms,
+    erlang_versions,
+    first_contact,
+    on_host,
+    settings,
+)
 
 
 class FilterModule:
@@ -18,23 +21,23 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         """Return name -> function for each filter."""
         return {
-            "erlang_config": erlang.config_file,
-            "erlang_term": erlang.term,
-            "erlang_verdict": versions.erlang_verdict,
+            "erlang_config": erlang_terms.config_file,
+            "erlang_term": erlang_terms.term,
+            "erlang_verdict": erlang_versions.erlang_verdict,
             "rabbitmq_administrator": administrator.definitions,
-            "rabbitmq_classic": rabbitmq_settings.classic,
-            "rabbitmq_content_option": rabbitmq_settings.content_option,
-            "rabbitmq_cut_off_refusals": rabbitmq_host.cut_off_refusals,
-            "rabbitmq_enabled_plugins": rabbitmq_host.enabled_plugins,
-            "rabbitmq_first_contact_refusals": first_contact.rabbitmq_refusals,
-            "rabbitmq_first_contact_words": first_contact.rabbitmq_words,
-            "rabbitmq_host_refusals": rabbitmq_host.host_refusals,
-            "rabbitmq_install_refusals": rabbitmq_host.install_refusals,
-            "rabbitmq_is_foreign": first_contact.rabbitmq_is_foreign,
-            "rabbitmq_listeners": rabbitmq_settings.listeners,
+            "rabbitmq_classic": settings.classic,
+            "rabbitmq_content_option": settings.content_option,
+            "rabbitmq_cut_off_refusals": on_host.cut_off_refusals,
+            "rabbitmq_enabled_plugins": on_host.enabled_plugins,
+            "rabbitmq_first_contact_refusals": first_contact.refusals,
+            "rabbitmq_first_contact_words": first_contact.words,
+            "rabbitmq_host_refusals": on_host.host_refusals,
+            "rabbitmq_install_refusals": on_host.install_refusals,
+            "rabbitmq_is_foreign": first_contact.is_foreign,
+            "rabbitmq_listeners": settings.listeners,
             "rabbitmq_plugin_refusals": first_contact.plugin_refusals,
-            "rabbitmq_refusals": rabbitmq_settings.refusals,
-            "rabbitmq_restart_reasons": rabbitmq_host.restart_reasons,
+            "rabbitmq_refusals": settings.refusals,
+            "rabbitmq_restart_reasons": on_host.restart_reasons,
             "rabbitmq_unasked_refusal": first_contact.unasked_refusal,
             "rabbitmq_users": administrator.users,
             "upstream_version": versions.upstream,

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-# The library ships to targets as ansible.module_utils.brokers; the controller finds it beside this file.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "module_utils"))
-
 from ansible.errors import AnsibleFilterError
-from brokers import adopt, backup, model, omissions, published, validate
+
+from ..module_utils.brokers.inventory import published_secrets
+from ..module_utils.brokers.topology import adopt, backup, model, omissions
+from ..module_utils.brokers.topology.refusals import cross_checks
 
 _BESIDE = ("extra_tags", "extra_references", "left_out")
 
@@ -30,15 +29,17 @@ def rabbitmq_topology_refusals(
     """Return what is wrong with a declared document: sentences with their remedies, none when all is well.
 
     `broker` says where it is: `host`, `address`, `url` and whether it is `said` to be a test host, whose secrets may be
-    those that are published.
+    those that are published_secrets.
     """
     document = plain(document)
-    found = validate.refusals(document, prefix, plain(extra_tags), closed, plain(extra_references))
+    found = cross_checks.refusals(document, prefix, plain(extra_tags), closed, plain(extra_references))
     if broker:
         named = {f"{prefix}{kind}": items for kind, items in document.items()}
-        address = published.broker_address(broker["url"], broker["address"])
-        found += published.refusals(named, broker["host"], broker["said"], address, "rabbitmq")
-    return found + validate.prune_refusals(model.Prune(plain(prune or {}), tuple(plain(protected))), prefix)
+        address = published_secrets.broker_address(broker["url"], broker["address"])
+        found += published_secrets.refusals(named, broker["host"], broker["said"], address, "rabbitmq")
+    return found + cross_checks.prune_refusals(
+        model.Prune(plain(prune or {}), tuple(plain(protected))), prefix
+    )
 
 
 def rabbitmq_topology_from_backup(path: str, login: str = "") -> dict[str, Any]:

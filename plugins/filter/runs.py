@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-# The library ships to targets as ansible.module_utils.brokers; the controller finds it beside this file.
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "module_utils"))
-
-from brokers import collisions, runs
+from ..module_utils.brokers.inventory import runs, shared_machines
 
 
 class FilterModule:
@@ -19,7 +14,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return name -> function for each filter."""
         return {
-            "broker_inventory_refusals": collisions.refusals,
+            "broker_inventory_refusals": shared_machines.refusals,
             "broker_elsewhere_refusals": runs.elsewhere_refusals,
             "broker_run_refusals": runs.refusals,
         }

@@ -30,7 +30,7 @@ author:
 
 EXAMPLES = r"""
 - name: Look at the brokers that are there
-  activemq_first_contact:
+  brokerkit.brokers.activemq_first_contact:
     instance: main
     data: /var/lib/activemq/main
     package: true
@@ -58,8 +58,8 @@ import os
 import socket
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.brokers.files import read
-from ansible.module_utils.brokers.originals import files_below
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.file_sets import read
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.originals import files_below
 
 MARK = "Managed by Brokerkit"
 UNITS = "/etc/systemd/system"

@@ -26,7 +26,7 @@ author: Brokerkit contributors
 
 EXAMPLES = r"""
 - name: Write the endpoints
-  broker_endpoints:
+  brokerkit.brokers.broker_endpoints:
     path: "{{ playbook_dir }}/../artifacts/endpoints.json"
     document: "{{ lookup('ansible.builtin.template', 'endpoints.json.j2') }}"
     inventory: inventory/prod
@@ -53,8 +53,8 @@ import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.brokers import endpoints
-from ansible.module_utils.brokers.exchange import Piece, sentence
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.exchange import Piece, sentence
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.inventory import endpoints
 
 
 def converge(params: dict[str, str], check: bool) -> dict[str, object]:

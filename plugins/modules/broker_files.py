@@ -87,7 +87,7 @@ author: Brokerkit contributors
 
 EXAMPLES = r"""
 - name: Write the configuration
-  broker_files:
+  brokerkit.brokers.broker_files:
     name: rabbitmq
     files:
       - path: /etc/rabbitmq/rabbitmq.conf
@@ -113,8 +113,8 @@ pending:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.brokers.exchange import sentence
-from ansible.module_utils.brokers.files import (
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.exchange import sentence
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.file_sets import (
     Change,
     Directory,
     FileSet,
@@ -124,7 +124,7 @@ from ansible.module_utils.brokers.files import (
     compare_directories,
     validate,
 )
-from ansible.module_utils.brokers.masks import masked
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.masks import masked
 
 
 def _wanted(item: dict) -> Wanted:

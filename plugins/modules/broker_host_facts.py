@@ -69,7 +69,7 @@ author: Brokerkit contributors
 
 EXAMPLES = r"""
 - name: Read the host
-  broker_host_facts:
+  brokerkit.brokers.broker_host_facts:
     packages: [rabbitmq-server, erlang-base]
     unit: rabbitmq-server.service
   register: host
@@ -105,8 +105,8 @@ import os
 import socket
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.brokers import hostfacts
-from ansible.module_utils.brokers.files import read
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host import facts as hostfacts
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.file_sets import read
 
 
 def _os_release() -> dict:

@@ -28,7 +28,7 @@ author:
 
 EXAMPLES = r"""
 - name: Keep what was there
-  broker_originals:
+  brokerkit.brokers.broker_originals:
     name: rabbitmq
     paths: [/etc/rabbitmq]
 """
@@ -39,7 +39,10 @@ files: {description: The files that were kept., returned: always, type: list, el
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.brokers.originals import Originals, files_below
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.originals import (
+    Originals,
+    files_below,
+)
 
 
 def main():

@@ -27,7 +27,7 @@ author:
 
 EXAMPLES = r"""
 - name: Look at the broker that is there
-  rabbitmq_first_contact:
+  brokerkit.brokers.rabbitmq_first_contact:
     running: true
   register: found
 """
@@ -64,10 +64,14 @@ import re
 import socket
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.brokers import hostfacts
-from ansible.module_utils.brokers.files import read
-from ansible.module_utils.brokers.originals import own_words
-from ansible.module_utils.brokers.rabbitmq_eval import HOLDINGS, Unanswered, ask
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host import facts as hostfacts
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.file_sets import read
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.originals import own_words
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.rabbitmq.evaluation import (
+    HOLDINGS,
+    Unanswered,
+    ask,
+)
 
 ETC = "/etc/rabbitmq"
 WRITTEN = ("rabbitmq.conf", "rabbitmq.config", "advanced.config", "enabled_plugins", "rabbitmq-env.conf")

@@ -23,7 +23,7 @@ author:
 
 EXAMPLES = r"""
 - name: Ask what depends on the others
-  rabbitmq_plugin_uses:
+  brokerkit.brokers.rabbitmq_plugin_uses:
     plugins: [rabbitmq_management]
   register: asked
 """
@@ -34,7 +34,10 @@ unanswered: {description: Why the node did not answer; empty where it did., retu
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.brokers.rabbitmq_eval import Unanswered, plugin_uses
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.rabbitmq.evaluation import (
+    Unanswered,
+    plugin_uses,
+)
 
 
 def main():

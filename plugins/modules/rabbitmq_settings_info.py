@@ -19,7 +19,7 @@ author:
 
 EXAMPLES = r"""
 - name: Read the node
-  rabbitmq_settings_info:
+  brokerkit.brokers.rabbitmq_settings_info:
   register: held
   no_log: true
 """
@@ -34,10 +34,18 @@ broker_version: {description: Version of the broker., returned: success, type: s
 import re
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.brokers import hostfacts
-from ansible.module_utils.brokers.files import read
-from ansible.module_utils.brokers.rabbitmq_adopted import NotAdoptable, adopt, render
-from ansible.module_utils.brokers.rabbitmq_eval import SETTINGS, Unanswered, ask
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host import facts as hostfacts
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.file_sets import read
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.rabbitmq.adopted_settings import (
+    NotAdoptable,
+    adopt,
+    render,
+)
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.rabbitmq.evaluation import (
+    SETTINGS,
+    Unanswered,
+    ask,
+)
 
 UNIT = "rabbitmq-server.service"
 COOKIE = "/var/lib/rabbitmq/.erlang.cookie"

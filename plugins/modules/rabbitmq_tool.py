@@ -48,7 +48,7 @@ author: Brokerkit contributors
 
 EXAMPLES = r"""
 - name: Ask the cluster whether it can spare the node
-  rabbitmq_tool:
+  brokerkit.brokers.rabbitmq_tool:
     command: [rabbitmq-queues, check_if_node_is_quorum_critical]
     changes: false
     no_means: would lose quorum
@@ -64,7 +64,10 @@ stdout: {description: What the tool printed., returned: success, type: str}
 import socket
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.brokers import hostfacts, rabbitmq_tools
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host import facts as hostfacts
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.rabbitmq import (
+    tools as rabbitmq_tools,
+)
 
 
 def main() -> None:

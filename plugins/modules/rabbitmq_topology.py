@@ -622,7 +622,7 @@ author:
 
 EXAMPLES = r"""
 - name: Declare what the application needs
-  rabbitmq_topology:
+  brokerkit.brokers.rabbitmq_topology:
     username: admin
     password: "{{ vault_admin_password }}"
     vhosts:
@@ -660,10 +660,20 @@ broker_version:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.brokers import api, backup, converge, diff
-from ansible.module_utils.brokers.kinds import BY_NAME
-from ansible.module_utils.brokers.model import Prune
-from ansible.module_utils.brokers.options import CONNECTION, kind_options
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.rabbitmq import api
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.topology import (
+    backup,
+    converge,
+    diff,
+)
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.topology.kinds.registry import (
+    BY_NAME,
+)
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.topology.model import Prune
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.topology.module_options import (
+    CONNECTION,
+    kind_options,
+)
 
 BEHAVIOUR = {
     "plan_without_broker": {"type": "bool", "default": False},

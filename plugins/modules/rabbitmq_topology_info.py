@@ -62,7 +62,7 @@ author:
 
 EXAMPLES = r"""
 - name: Read the broker
-  rabbitmq_topology_info:
+  brokerkit.brokers.rabbitmq_topology_info:
     username: admin
     password: "{{ vault_admin_password }}"
   register: held
@@ -98,9 +98,17 @@ broker_version:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.brokers import adopt, adopted_files, api, backup, omissions
-from ansible.module_utils.brokers.model import parse_version
-from ansible.module_utils.brokers.options import CONNECTION
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.rabbitmq import api
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.topology import (
+    adopt,
+    adopted_files,
+    backup,
+    omissions,
+)
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.topology.model import parse_version
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.topology.module_options import (
+    CONNECTION,
+)
 
 OPTIONS = {
     "prefix": {"type": "str", "default": "rabbitmq_topology_"},

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from probes.classify import Port, Speaks
 from probes.model import CONNECT_SECONDS, Context, Endpoint, Unreachable
+from probes.wire.classify import Port, Speaks
 
 
 @dataclass(frozen=True)

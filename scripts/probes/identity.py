@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from probes.classify import AMQP_0_9_1_HEADER, STOMP_QUESTION, Speaks, signature
 from probes.model import UNKNOWN, Broker, Context, Endpoint, ExitCode, Failed, Probe, Refusal
-from probes.waiting import dial, ended, spawn
+from probes.wire.classify import AMQP_0_9_1_HEADER, STOMP_QUESTION, Speaks, signature
+from probes.wire.waiting import dial, ended, spawn
 
 BRANDS = {"rabbitmq": "RabbitMQ", "activemq": "ActiveMQ"}
 # A broker that takes longer is not asked twice: its probes say what is wrong with it.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
-from probes.ports import PortBook
+from probes.wire.ports import PortBook
 
 # A queue that an interrupted run left behind deletes itself after this long without use, in milliseconds.
 LEFTOVER_EXPIRES_MS = 120_000

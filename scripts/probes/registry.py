@@ -11,8 +11,19 @@ from probes.model import ExitCode, Phase, Probe, ProbeFunction, Refusal
 
 # In the order of the report. Importing them is cheap: pika, stomp.py and http.client are loaded by the
 # clients when the first probe connects.
-MODULES: tuple[str, ...] = ("amqp", "routing", "stomp", "management", "negative", "durability")
-MODULES += ("activemq", "activemq_messages", "activemq_access", "activemq_durability", "pairs")
+MODULES: tuple[str, ...] = (
+    "rabbitmq.amqp",
+    "rabbitmq.routing",
+    "both.stomp",
+    "rabbitmq.management",
+    "rabbitmq.negative",
+    "rabbitmq.durability",
+    "activemq.destinations",
+    "activemq.messages",
+    "activemq.access",
+    "activemq.durability",
+    "activemq.pairs",
+)
 
 _PROBES: dict[str, Probe] = {}
 

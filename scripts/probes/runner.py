@@ -9,7 +9,8 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 
-from probes import identity, pairs
+from probes import identity
+from probes.activemq import pairs
 from probes.model import (
     Broker,
     Context,
@@ -24,7 +25,7 @@ from probes.model import (
     Status,
     plain,
 )
-from probes.ports import DIAGNOSIS_SECONDS
+from probes.wire.ports import DIAGNOSIS_SECONDS
 
 # Probes wait for brokers nearly all of their time. More threads than this only wait for each other.
 MAX_THREADS = 48

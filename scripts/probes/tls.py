@@ -14,7 +14,7 @@ import threading
 from dataclasses import dataclass
 
 from probes.model import Endpoint, Tls, Unreachable
-from probes.waiting import dial
+from probes.wire.waiting import dial
 
 # A broker that wants a certificate says so after the handshake (TLS 1.3), one that does not says nothing.
 _AFTERWARDS_SECONDS = 0.5

@@ -11,7 +11,7 @@ from testbed_lib.settings import PROJECT
 # The library that ships to targets as ansible.module_utils.brokers; the controller finds it there.
 sys.path.insert(0, str(PROJECT / "plugins" / "module_utils"))
 
-from brokers import endpoints
+from brokers.inventory import endpoints
 
 FILE = PROJECT / "artifacts" / "endpoints.json"
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from brokers.diff import scalar
-from brokers.model import Action, Current, Desired, Object
-from brokers.plan import plan
-from brokers.shadows import EXCHANGES, SCOPES
+from brokers.topology.diff import scalar
+from brokers.topology.model import Action, Current, Desired, Object
+from brokers.topology.plan import plan
+from brokers.topology.refusals.rival_policies import EXCHANGES, SCOPES
 from probes.model import ExitCode, Refusal
 
 from topology_picture.model import EXCHANGE, QUEUE, Edge, Key, Link, Node, Picture, Status, visible

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from brokers import adopt, api, backup, document
-from brokers.kinds import BY_NAME, KINDS, read_current
-from brokers.model import Current, Desired, Item, Snapshot, parse_version
+from brokers.rabbitmq import api
+from brokers.topology import adopt, backup, document
+from brokers.topology.kinds.registry import BY_NAME, KINDS, read_current
+from brokers.topology.model import Current, Desired, Item, Snapshot, parse_version
 from probes.model import ExitCode, Refusal
 
 PREFIX = "rabbitmq_topology_"

@@ -14,8 +14,8 @@ from measuring import ROOT, Bench, head, medians, output, row, say
 
 sys.path.insert(0, str(ROOT / "plugins/module_utils"))
 
-from brokers import converge
-from brokers.model import Context
+from brokers.topology import converge
+from brokers.topology.model import Context
 
 PLAYS = ROOT / "tests/bench/plays"
 CURVE = (100, 300, 1000, 3000, 10_000)

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
-from brokers import api, converge, diff
+from brokers.rabbitmq import api
+from brokers.topology import converge, diff
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -169,6 +170,6 @@ class Broker:
 
     @property
     def version(self) -> tuple[int, ...]:
-        from brokers.model import parse_version
+        from brokers.topology.model import parse_version
 
         return parse_version(self.get("/api/overview")["rabbitmq_version"])

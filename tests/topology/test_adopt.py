@@ -6,7 +6,8 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from brokers import adopt, adopted_files, backup, omissions, passwords
+from brokers.rabbitmq import passwords
+from brokers.topology import adopt, adopted_files, backup, omissions
 from brokers_under_test import Broker
 
 VHOST = "bk/t %ü"

@@ -14,7 +14,8 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
-from brokers import api, converge
+from brokers.rabbitmq import api
+from brokers.topology import converge
 from brokers_under_test import Broker
 
 WRITES = (b"POST ", b"PUT ", b"DELETE ")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
-from brokers import converge
-from brokers.kind_parts import path
-from brokers.model import Prune, Request
+from brokers.rabbitmq.request import Request
+from brokers.topology import converge
+from brokers.topology.kinds.parts import path
+from brokers.topology.model import Prune
 from brokers_under_test import Broker
 
 VHOST = "bk guards"

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from brokers import passwords, queues
-from brokers.converge import Refused
+from brokers.rabbitmq import passwords
+from brokers.topology import queue_states as queues
+from brokers.topology.converge import Refused
 from brokers_under_test import Broker, Result
 
 HASH = passwords.make_hash("first", "sha256", b"salt")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from brokers import adopt
-from brokers.kind_parts import path
-from brokers.model import Request
+from brokers.rabbitmq.request import Request
+from brokers.topology import adopt
+from brokers.topology.kinds.parts import path
 from brokers_under_test import ROOT, Broker
 
 sys.path.insert(0, str(ROOT / "scripts"))

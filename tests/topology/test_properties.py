@@ -7,10 +7,9 @@ import random
 from contextlib import closing
 from typing import Any
 
-from brokers import adopt
+from brokers.topology import adopt
 from brokers_under_test import Broker
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 # Few examples, because each is many requests; from one seed, so that a failure comes again.
 EXAMPLES = settings(

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
-from brokers import passwords
-from brokers.model import Request
+from brokers.rabbitmq import passwords
+from brokers.rabbitmq.request import Request
 from brokers_under_test import BIN, ROOT, Broker, host_variables, inventory
 
 SECRETS = ("Role-secret-one-1", "Role-secret-two-2", "Uri-secret-3")
@@ -24,7 +24,7 @@ PLAY = """
   gather_facts: false
   vars_files: [{login}]
   tasks:
-    - ansible.builtin.include_role: {{name: rabbitmq_topology}}
+    - ansible.builtin.include_role: {{name: brokerkit.brokers.rabbitmq_topology}}
     # In base64, on a line of its own: the output is made for people. A file would cost a module run for each host.
     - ansible.builtin.debug:
         msg: "RESULT={{{{ inventory_hostname }}}}={{{{ rabbitmq_topology_result | to_json | b64encode }}}}"

@@ -10,11 +10,10 @@ from role_files import ROOT
 os.environ["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")  # read when ansible is imported
 
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import filter_loader, init_plugin_loader
+from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar, trust_as_template
 
 init_plugin_loader()
-filter_loader.add_directory(str(ROOT / "plugins/filter"))
 
 
 class Role:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
-from brokers.activemq_access import groups, property_text
-from brokers.activemq_connectors import connector_uri, connectors, uses_tls
-from brokers.activemq_host import host_refusals, restart_reasons
-from brokers.activemq_settings import archive_refusals, refusals, static_uri
-from brokers.activemq_versions import java_refusal, open_advisories, security_verdict
+from brokers.activemq.access import groups, property_text
+from brokers.activemq.advisories import java_refusal, open_advisories, security_verdict
+from brokers.activemq.connectors import connector_uri, connectors, uses_tls
+from brokers.activemq.on_host import host_refusals, restart_reasons
+from brokers.activemq.settings import archive_refusals, refusals, static_uri
 from role_files import ROOT
 
 DEFAULTS = yaml.safe_load((ROOT / "roles/activemq/defaults/main.yml").read_text())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from brokers import apt_repository
+from brokers.host import apt_repository
 
 KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n...\n-----END PGP PUBLIC KEY BLOCK-----\n"
 RIGHT = {

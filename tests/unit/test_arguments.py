@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from brokers import arguments
+from brokers import role_arguments as arguments
 
 OPTIONS = {
     "port": {"type": "int", "default": 5672},

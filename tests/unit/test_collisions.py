@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from brokers.collisions import port_collisions, refusals
+from brokers.inventory.shared_machines import port_collisions, refusals
 from role_files import defaults
 
 DEFAULTS = {name: defaults(name) for name in ("rabbitmq", "activemq")}

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from brokers import endpoints
+from brokers.inventory import endpoints
 from probes import endpoints as prober
 from probes.model import Broker, Refusal
-from probes.report import Run, to_nagios
+from probes.report.formats import Run, to_nagios
 from role_files import ROOT
 from testbed_lib.endpoints import forget
 

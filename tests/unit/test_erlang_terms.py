@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
-from brokers import erlang
+from brokers.rabbitmq import erlang_terms as erlang
 from erlang_terms import Atom, consult, parse
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 
 @pytest.mark.parametrize(

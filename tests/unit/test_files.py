@@ -14,15 +14,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from brokers import files
-from brokers.files import (
-    FileSet,
-    FileSetError,
-    Wanted,
-    compare,
-    validate,
-)
-from brokers.meaning import changed_keys, settings
+from brokers.host import file_sets as files
+from brokers.host.file_sets import FileSet, FileSetError, Wanted, compare, validate
+from brokers.host.meaning import changed_keys, settings
 
 USER = pwd.getpwuid(os.getuid()).pw_name
 GROUP = grp.getgrgid(os.getgid()).gr_name

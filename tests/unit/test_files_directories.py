@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from brokers.files import Directory, FileSetError, compare_directories, make
+from brokers.host.file_sets import Directory, FileSetError, compare_directories, make
 
 USER = pwd.getpwuid(os.getuid()).pw_name
 GROUP = grp.getgrgid(os.getgid()).gr_name

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from brokers import exchange, files
-from brokers.files import Directory, FileSet, FileSetError, Wanted, compare, validate
+from brokers.host import exchange, file_sets as files
+from brokers.host.file_sets import Directory, FileSet, FileSetError, Wanted, compare, validate
 
 OLD = {"broker.conf": "heartbeat = 60\n", "env.conf": "NODE=a\n", "gone.config": "[].\n"}
 NEW = {

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from brokers.first_contact import (
-    activemq_is_foreign,
-    activemq_refusals,
-    activemq_words,
-    plugin_refusals,
-    rabbitmq_is_foreign,
-    rabbitmq_refusals,
-    rabbitmq_words,
-    unasked_refusal,
+from brokers.activemq.first_contact import (
+    is_foreign as activemq_is_foreign,
+    refusals as activemq_refusals,
+    words as activemq_words,
 )
-from brokers.originals import Originals, files_below, own_words
-from brokers.rabbitmq_eval import atoms, first_words
-from brokers.rabbitmq_host import enabled_plugins
+from brokers.host.originals import Originals, files_below, own_words
+from brokers.rabbitmq.evaluation import atoms, first_words
+from brokers.rabbitmq.first_contact import (
+    is_foreign as rabbitmq_is_foreign,
+    plugin_refusals,
+    refusals as rabbitmq_refusals,
+    unasked_refusal,
+    words as rabbitmq_words,
+)
+from brokers.rabbitmq.on_host import enabled_plugins
 
 CONF = "/etc/rabbitmq/rabbitmq.conf"
 

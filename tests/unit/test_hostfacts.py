@@ -9,7 +9,7 @@ import struct
 import subprocess
 
 import pytest
-from brokers import hostfacts
+from brokers.host import facts as hostfacts
 
 OS_RELEASE = """\
 PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"

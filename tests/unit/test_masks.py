@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from brokers.masks import HIDDEN_NEW, HIDDEN_OLD, MASK, NO_FILE, masked
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from brokers.host.masks import HIDDEN_NEW, HIDDEN_OLD, MASK, NO_FILE, masked
+from hypothesis import given, settings, strategies as st
 
 CONF, ENV = "/etc/rabbitmq/rabbitmq.conf", "/etc/rabbitmq/rabbitmq-env.conf"
 TERMS, CLASSIC = "/etc/rabbitmq/advanced.config", "/etc/rabbitmq/rabbitmq.config"

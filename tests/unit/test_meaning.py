@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from brokers import files
-from brokers.files import FileSet, Wanted, compare
-from brokers.meaning import changed_keys, conf, same
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from brokers.host import file_sets as files
+from brokers.host.file_sets import FileSet, Wanted, compare
+from brokers.host.meaning import changed_keys, conf, same
+from hypothesis import given, settings, strategies as st
 
 CONF, ENV = "/etc/rabbitmq/rabbitmq.conf", "/etc/rabbitmq/rabbitmq-env.conf"
 TERMS, PLUGINS = "/etc/rabbitmq/advanced.config", "/etc/rabbitmq/enabled_plugins"

@@ -16,7 +16,7 @@ from typing import Any
 import new_inventory
 import pytest
 import yaml
-from brokers import published
+from brokers.inventory import published_secrets as published
 from role_files import ROOT, defaults
 
 EXAMPLES = [("rabbitmq", "single"), ("activemq", "activemq")]

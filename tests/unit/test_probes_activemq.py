@@ -8,9 +8,10 @@ from contextlib import ExitStack
 
 import pytest
 from loopback import Handler, answers, free_port, server, silent, speaks_first
-from probes import registry, runner, stomp_errors
+from probes import registry, runner
+from probes.clients import stomp_errors
 from probes.model import Broker, Endpoint, ExitCode, Listener, Result, Settings, Status
-from probes.report import Run, to_nagios
+from probes.report.formats import Run, to_nagios
 from probes.runner import _too_slow
 from test_probes_identity import ACTIVEMQ, OPENWIRE
 
@@ -38,7 +39,8 @@ def broker(stomp: int, openwire: int | None = None) -> Broker:
 @pytest.fixture(autouse=True)
 def _loopback_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A listener on loopback is not probed from elsewhere; here it is the only place there is."""
-    from probes import activemq_access, waiting
+    from probes.activemq import access as activemq_access
+    from probes.wire import waiting
 
     monkeypatch.setattr(activemq_access, "_loopback", lambda _: False)
     monkeypatch.setattr(waiting, "_addresses", lambda _, port, __: [(socket.AF_INET, ("127.0.0.1", port))])

@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 import pytest
 from loopback import answers, server, silent
-from probes import activemq_access, attempts, classify, pairs, waiting
-from probes.attempts import attempt, in_vain
-from probes.classify import Port, Speaks
+from probes.activemq import access as activemq_access, pairs
 from probes.model import Broker, Context, Deadline, Endpoint, Settings, Unreachable
+from probes.wire import attempts, classify, waiting
+from probes.wire.attempts import attempt, in_vain
+from probes.wire.classify import Port, Speaks
 
 STOMP_ERROR = b"ERROR\nmessage:Version mismatch\n\nSupported versions\x00"
 

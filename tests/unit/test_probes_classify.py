@@ -7,8 +7,8 @@ import time
 
 import pytest
 from loopback import Handler, answers, closes, server, silent, speaks_first
-from probes import classify as classify_module
-from probes.classify import AMQP_0_9_1_HEADER, STOMP_QUESTION, Speaks, classify, connects, signature
+from probes.wire import classify as classify_module
+from probes.wire.classify import AMQP_0_9_1_HEADER, STOMP_QUESTION, Speaks, classify, connects, signature
 
 # A frame of WireFormatInfo: its size, type 1, the magic word (ActiveMQ 5.17, first bytes on the wire).
 OPENWIRE = b"\x00\x00\x01\x43\x01ActiveMQ\x00\x00\x00\x0c\x01\x00\x00"

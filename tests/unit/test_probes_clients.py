@@ -9,18 +9,12 @@ import pika  # noqa: F401 - loading the clients is not what is timed here
 import pytest
 import stomp  # noqa: F401
 from loopback import Handler, answers, closes, server, silent, speaks_first
-from probes import amqp_client, classify, management_client, negative, stomp_client
-from probes.model import (
-    Broker,
-    Context,
-    Deadline,
-    Endpoint,
-    NotProven,
-    Settings,
-    Unreachable,
-)
+from probes.clients import amqp as amqp_client, management as management_client, stomp as stomp_client
+from probes.model import Broker, Context, Deadline, Endpoint, NotProven, Settings, Unreachable
+from probes.rabbitmq import negative
 from probes.registry import all_probes
 from probes.runner import run_one
+from probes.wire import classify
 
 OPENWIRE = b"\x00\x00\x01\x43\x01ActiveMQ\x00\x00\x00\x0c\x01\x00\x00"
 HTTP = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"

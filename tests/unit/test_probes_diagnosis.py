@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from loopback import server
 from probes import refusals
-from probes.classify import Port, Speaks
 from probes.diagnosis import WANTED, explain, in_container, is_loopback
 from probes.model import Broker, Endpoint, Unreachable
-from probes.ports import PortBook
+from probes.wire.classify import Port, Speaks
+from probes.wire.ports import PortBook
 
 HOST = "10.0.0.1"
 ANY = "0.0.0.0"  # noqa: S104 - nothing is bound to it here

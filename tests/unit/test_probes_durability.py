@@ -7,8 +7,8 @@ import stat
 from pathlib import Path
 
 import pytest
-from probes.durability import read_state, write_state
 from probes.model import ExitCode, Refusal
+from probes.rabbitmq.durability import read_state, write_state
 
 STATE = {"rabbit1": {"queue": "brokerkit.smoke.x", "token": "4711", "planted": "1700000000"}}
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from probes import amqp_client, refusals, stomp_errors
+from probes import refusals
+from probes.clients import amqp as amqp_client, stomp_errors
 from probes.model import Broker, Endpoint, Failed, NotProven, ProbeStop
 
 BROKER = Broker("rabbit1", "rabbitmq", "h", "smoke", "geheim", vhost="my shop")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from probes.management import _differs, compare, reported, reported_alarms, room
-from probes.management_client import Answer, segment
+from probes.clients.management import Answer, segment
 from probes.model import Listener
+from probes.rabbitmq.management import _differs, compare, reported, reported_alarms, room
 
 NODE = "rabbit@one"
 ANY = "0.0.0.0"  # noqa: S104 - nothing is bound to it here

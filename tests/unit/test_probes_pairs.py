@@ -6,7 +6,8 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from probes import pairs, registry, runner
+from probes import registry, runner
+from probes.activemq import pairs
 from probes.model import Broker, Context, Deadline, Endpoint, Failed, NotApplicable, Settings, Status
 
 PROBES = {one.name: one for one in registry.all_probes()}

@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 
 import jsonschema
 import pytest
-from probes import report
 from probes.model import Broker, ExitCode, Finding, Phase, Probe, Result, Status
-from probes.report import Run
-from probes.report_table import print_table
+from probes.report import formats as report
+from probes.report.formats import Run
+from probes.report.table import print_table
 
 SCHEMA = Path(report.__file__).with_name("report.schema.json")
 ONE = Broker("rabbit1", "rabbitmq", "10.0.0.1", "smoke", "geheim-4711", version="3.10.8")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from loopback import Handler, answers, server
-from probes import stomp_client
+from probes.clients import stomp as stomp_client
 from probes.model import Broker, Context, Deadline, Endpoint, Settings, Tls, Unreachable
 from probes.tls import connect, trouble
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 from loopback import answers, server
-from probes import refusals, registry, runner, stomp_client, stomp_errors
+from probes import refusals, registry, runner
+from probes.clients import stomp as stomp_client, stomp_errors
 from probes.model import Broker, Endpoint, Settings, Status
 from test_probes_identity import RABBITMQ
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-from brokers import passwords, published
+from brokers.inventory import published_secrets as published
+from brokers.rabbitmq import passwords
 from role_files import ROOT
 
 OURS, THEIRS = "10.61.13.120", "192.0.2.7"

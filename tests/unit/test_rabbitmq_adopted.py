@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from brokers.rabbitmq_adopted import NotAdoptable, Reference, adopt, conf_keys, environment, render
-from brokers.rabbitmq_settings import refusals
+from brokers.rabbitmq.adopted_settings import NotAdoptable, Reference, adopt, conf_keys, environment, render
+from brokers.rabbitmq.settings import refusals
 from rabbitmq_node import node as role_settings
 
 CONF, ENV = "/etc/rabbitmq/rabbitmq.conf", "/etc/rabbitmq/rabbitmq-env.conf"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from brokers.rabbitmq_host import (
+from brokers.rabbitmq.on_host import (
     cut_off_refusals,
     host_refusals,
     install_refusals,

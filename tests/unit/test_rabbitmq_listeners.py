@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from brokers.rabbitmq_listeners import listeners
-from probes.management import compare, reported
+from brokers.rabbitmq.listeners import listeners
 from probes.model import Listener
+from probes.rabbitmq.management import compare, reported
 from role_files import defaults
 
 

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from brokers import rabbitmq_settings
-from brokers.rabbitmq_settings import (
-    classic,
-    content_option,
-    holds_secret,
-    is_secret_key,
-    listeners,
-    refusals,
-)
+from brokers.rabbitmq import settings as rabbitmq_settings
+from brokers.rabbitmq.settings import classic, content_option, listeners, refusals
+from brokers.secret_words import holds_secret, is_secret_key
 from rabbitmq_node import COOKIE, node
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - written into a configuration, not bound to

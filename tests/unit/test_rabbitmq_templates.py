@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from brokers import meaning, passwords
+from brokers.host import meaning
+from brokers.rabbitmq import passwords
 from erlang_terms import Atom, consult
 from rabbitmq_node import COOKIE, node
 from templating import Role

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from brokers.rabbitmq_tools import Said, of_the_unit, of_the_words, run, sentence
+from brokers.rabbitmq.tools import Said, of_the_unit, of_the_words, run, sentence
 
 CRITICAL = """Error:
 queue 'orders' in vhost '/' would lose quorum if node rabbit@a is stopped

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from brokers import runs
+from brokers.inventory import runs
 
 GROUPS = {
     "all": ["r1", "mq1", "web1"],

@@ -10,12 +10,13 @@ from typing import Any
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.dataloader import DataLoader
-from brokers import adopt, adopted_files, backup, converge, omissions, options, passwords, validate
-from brokers.kinds import BY_NAME, read_current
-from brokers.model import Action, Snapshot
-from brokers.plan import plan
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
+from brokers.rabbitmq import passwords
+from brokers.topology import adopt, adopted_files, backup, converge, module_options as options, omissions
+from brokers.topology.kinds.registry import BY_NAME, read_current
+from brokers.topology.model import Action, Snapshot
+from brokers.topology.plan import plan
+from brokers.topology.refusals import cross_checks as validate
+from hypothesis import Phase, given, settings, strategies as st
 from role_files import ROOT
 from templating import Role
 

@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from brokers import api
-from brokers.model import Request
+from brokers.rabbitmq import api
+from brokers.rabbitmq.request import Request
 
 
 class Stub(BaseHTTPRequestHandler):

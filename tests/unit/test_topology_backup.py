@@ -6,7 +6,7 @@ import errno
 import os
 
 import pytest
-from brokers import backup
+from brokers.topology import backup
 
 DEFINITIONS = {"vhosts": [{"name": "/"}]}
 OPTION = "rabbitmq_topology_backup_dir"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from brokers import obsolete, shadows, validate
-from brokers.document import expand
-from brokers.kinds import read_current
-from brokers.model import Prune, QueueState, Snapshot
-from brokers.plan import plan, queues_at_stake
+from brokers.topology.document import expand
+from brokers.topology.kinds.registry import read_current
+from brokers.topology.model import Prune, QueueState, Snapshot
+from brokers.topology.plan import plan, queues_at_stake
+from brokers.topology.refusals import (
+    cross_checks as validate,
+    obsolete_keys as obsolete,
+    rival_policies as shadows,
+)
 
 QUEUE = {
     "vhost": "v",

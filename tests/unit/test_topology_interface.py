@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import yaml
-from brokers import options
+from brokers.topology import module_options as options
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles" / "rabbitmq_topology"
@@ -64,7 +64,7 @@ def test_the_roles_defaults_are_those_of_its_argument_spec():
 
 
 def test_the_role_hands_every_kind_to_the_module_and_to_the_checks():
-    task = yaml.safe_load((ROLE / "tasks/main.yml").read_text())[-1]["rabbitmq_topology"]
+    task = yaml.safe_load((ROLE / "tasks/main.yml").read_text())[-1]["brokerkit.brokers.rabbitmq_topology"]
     document = yaml.safe_load((ROLE / "vars/main.yml").read_text())["__rabbitmq_topology_document"]
     for name in options.kind_options():
         assert task[name] == document[name] == "{{ " + PREFIX + name + " }}"

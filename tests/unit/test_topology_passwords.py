@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from brokers import passwords
-from hypothesis import given
-from hypothesis import strategies as st
+from brokers.rabbitmq import passwords
+from hypothesis import given, strategies as st
 
 # From RabbitMQ's guide "Credentials and Passwords": salt 908D C60A and the password "test12".
 DOCUMENTED = ("test12", "kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR")

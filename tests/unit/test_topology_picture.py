@@ -11,8 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 import topology
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from probes.model import ExitCode
 from topology_picture import dot, graph, layout, sources, svg
 from topology_picture.model import EXCHANGE, QUEUE, Edge, Link, Node, Picture, Status

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 
-from brokers import converge, diff, passwords
-from brokers.document import expand
-from brokers.kinds import KINDS, read_current
-from brokers.model import Context, Definition, Snapshot
-from brokers.plan import plan
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from brokers.rabbitmq import passwords
+from brokers.topology import converge, diff
+from brokers.topology.document import expand
+from brokers.topology.kinds.registry import KINDS, read_current
+from brokers.topology.model import Context, Definition, Snapshot
+from brokers.topology.plan import plan
+from hypothesis import given, settings, strategies as st
 
 VERSION = (3, 10, 8)
 CONTEXT = Context(VERSION, "admin")

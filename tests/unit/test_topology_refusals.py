@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from brokers import converge, passwords, validate
-from brokers.document import expand
-from brokers.kinds import KINDS, read_current
-from brokers.model import Snapshot
-from brokers.plan import plan
+from brokers.rabbitmq import passwords
+from brokers.topology import converge
+from brokers.topology.document import expand
+from brokers.topology.kinds.registry import KINDS, read_current
+from brokers.topology.model import Snapshot
+from brokers.topology.plan import plan
+from brokers.topology.refusals import cross_checks as validate
 
 LONG = "n" * 256
 HASH = passwords.make_hash("x")

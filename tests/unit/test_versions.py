@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from brokers.versions import at_least, erlang_verdict, number, starts_with, upstream
+from brokers.rabbitmq.erlang_versions import erlang_verdict
+from brokers.versions import at_least, number, starts_with, upstream
 from role_files import document
 
 TABLE = document("erlang", "vars/main.yml")["__erlang_compatibility"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 
 def upstream(version: str) -> str:
@@ -27,22 +26,3 @@ def starts_with(version: str, prefix: str) -> bool:
 def at_least(version: str, floor: str) -> bool:
     """Return whether `version` is `floor` or newer."""
     return number(version) >= number(floor)
-
-
-def erlang_verdict(table: list[dict[str, Any]], broker: str, erlang: str) -> str:
-    """Return why RabbitMQ `broker` is not supported on Erlang/OTP `erlang`, or an empty string when it is.
-
-    `table` has rows of from (first RabbitMQ version), min and max (Erlang/OTP versions; max is a major version),
-    sorted by `from`; the last row whose `from` is not newer than the broker counts.
-    """
-    rows = [row for row in table if at_least(broker, str(row["from"]))]
-    if not rows:
-        return (
-            f"RabbitMQ {broker} is older than the table of Erlang versions goes; take "
-            f"{table[0]['from']} or newer"
-        )
-    row = rows[-1]
-    low, high = str(row["min"]), str(row["max"])
-    if at_least(erlang, low) and number(erlang)[0] <= number(high)[0]:
-        return ""
-    return f"RabbitMQ {broker} runs on Erlang/OTP {low} to {high}.x and would get {erlang}"

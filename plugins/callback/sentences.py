@@ -1,0 +1,139 @@
+"""Ansible's own screen output, but that what Brokerkit refuses is read once, as sentences."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ansible import constants, context
+from ansible.plugins.callback.default import CallbackModule as Default
+
+DOCUMENTATION = """
+    name: sentences
+    type: stdout
+    short_description: default screen output, with refusals as sentences
+    description:
+      - The default callback, with all its options. A failure of the action C(broker_refusal), or of one of Brokerkit's
+        modules, is printed once, wrapped for the terminal, for all hosts that it is the same of; the default callback
+        prints it once between source lines and once as YAML. With C(-vvv) the default's output follows.
+    extends_documentation_fragment:
+      - default_callback
+      - result_format_callback
+    requirements:
+      - set as stdout in configuration
+"""
+
+# The message of our own modules says everything, and so does that of the module that starts brokers.
+_OURS = "brokerkit.brokers."
+_STARTS_BROKERS = "ansible.builtin.systemd_service"
+_WIDEST = 100  # longer lines are hard to read
+_PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
+_START_AT = (
+    "--start-at-task: skips the checks that come first, and what the later tasks have to know of the hosts. "
+    "Run it without: a run takes up where the last one ended, and what is done already costs seconds. "
+    "Nothing was changed"
+)
+
+
+def wrapped(text: str, width: int, first: str, further: str) -> list[str]:
+    """Return lines of at most `width` columns; a path or a name is never broken, so that it can be copied."""
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=further,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def refusal(hosts: list[str], sentences: list[str], words: list[str], width: int) -> str:
+    """Return what is printed: the hosts, a list of sentences, and below it the words of the broker."""
+    lines = wrapped(f"fatal: [{', '.join(hosts)}]: FAILED!", width, "", "  ")
+    for sentence in sentences:
+        lines += wrapped(sentence, width, "  * ", "    ")
+    for line in words:
+        lines += wrapped(line, width, "  | ", "    ")
+    return "\n".join(lines)
+
+
+def flushing(name: str) -> Callable[..., None]:
+    """Return the default's method of that name, preceded by the refusals that wait."""
+
+    def method(self: CallbackModule, *arguments: Any, **options: Any) -> None:
+        self.print_refusals()
+        getattr(super(CallbackModule, self), name)(*arguments, **options)
+
+    return method
+
+
+class CallbackModule(Default):
+    """What Ansible looks for in this file.
+
+    Ansible tells of one host's result after the other: a refusal waits for the end of its task, so that hosts of which
+    the same is true are named together. Results are read by the names that they have in versions before 2.19 too: those
+    are refused in a sentence that has to be shown.
+    """
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "brokerkit.brokers.sentences"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        """Keep a refusal until its task ends; print anything else as the default does."""
+        found = result._result
+        # What a module says comes with how it was called. A task that Ansible could not begin has no such thing: there
+        # the source lines are of use.
+        action = str(result._task.action)
+        ours = action.startswith(_OURS) or action == _STARTS_BROKERS
+        said = "sentences" in found or (ours and "invocation" in found)
+        if not said or ignore_errors or "module_stderr" in found or self._display.verbosity > 2:
+            super().v2_runner_on_failed(result, ignore_errors)
+            return
+        if self._last_task_banner != result._task._uuid:
+            self._print_task_banner(result._task)
+        self._handle_warnings(found)
+        sentences, words = found.get("sentences", found["msg"].splitlines()), found.get("words", [])
+        self._waiting.setdefault((tuple(sentences), tuple(words)), []).append(result._host.get_name())
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        """Refuse to start one of Brokerkit's playbooks in its middle: no task of it could say so, if it is skipped."""
+        folders = {Path(play._included_path or playbook._basedir).resolve() for play in playbook.get_plays()}
+        if context.CLIARGS.get("start_at_task") and _PLAYBOOKS in folders:
+            lines = wrapped(_START_AT, self.width(), "  * ", "    ")
+            self._display.display(
+                "\n".join(["fatal: FAILED!", *lines]), color=constants.COLOR_ERROR, stderr=True
+            )
+            sys.exit(2)  # Ansible goes on after an exception of a callback
+        super().v2_playbook_on_start(playbook)
+
+    @staticmethod
+    def width() -> int:
+        """Return the columns that a line may have."""
+        return min(shutil.get_terminal_size((80, 24)).columns, _WIDEST)
+
+    def print_refusals(self) -> None:
+        """Print the refusals that wait."""
+        waiting, self._waiting = self._waiting, {}
+        width = self.width()
+        for (sentences, words), hosts in waiting.items():
+            self._display.display(
+                refusal(hosts, list(sentences), list(words), width),
+                color=constants.COLOR_ERROR,
+                stderr=self.get_option("display_failed_stderr"),
+            )
+
+    v2_playbook_on_task_start = flushing("v2_playbook_on_task_start")
+    v2_playbook_on_handler_task_start = flushing("v2_playbook_on_handler_task_start")
+    v2_playbook_on_include = flushing("v2_playbook_on_include")
+    v2_playbook_on_play_start = flushing("v2_playbook_on_play_start")
+    v2_playbook_on_no_hosts_remaining = flushing("v2_playbook_on_no_hosts_remaining")
+    v2_playbook_on_stats = flushing("v2_playbook_on_stats")

@@ -1,0 +1,236 @@
+"""What a run leaves for the probes and for applications: where each broker of an inventory is, and who may use it.
+
+One file holds the brokers of every inventory: an entry says which one it is of. `document` makes the entries of one
+inventory from its variables, `merge` puts them among those of the others; both are pure. `update` writes the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ..activemq.connectors import connectors
+from ..host.exchange import write
+from ..rabbitmq.listeners import enabled, listeners
+
+SCHEMA = 1
+_MODE = 0o600
+_TOGETHER = ", "  # between the sources of an inventory that has several
+
+Entry = dict[str, Any]
+Variables = Mapping[str, Any]
+
+
+def inventory_name(sources: list[str], project: str) -> str:
+    """Return what an inventory is called: its sources, relative to the project where they are inside it.
+
+    DIRECTORY/hosts.yml is called by its directory: it is the same inventory, given in another way.
+    """
+    return _TOGETHER.join(_source_name(str(source), project) for source in sources)
+
+
+def _source_name(source: str, project: str) -> str:
+    if "," in source:  # a list of hosts, not a path
+        return source.replace(" ", "")
+    path = os.path.realpath(source)
+    if os.path.splitext(os.path.basename(path))[0] == "hosts":
+        path = os.path.dirname(path)
+    inside = os.path.relpath(path, os.path.realpath(project))
+    return path if inside.startswith("..") else inside
+
+
+def is_gone(inventory: str, project: str, exists: Callable[[str], bool] = os.path.exists) -> bool:
+    """Return whether an inventory is no longer there; a list of hosts is nowhere, and cannot go."""
+    paths = [] if "," in inventory.replace(_TOGETHER, "") else inventory.split(_TOGETHER)
+    return any(not exists(os.path.join(project, path)) for path in paths)
+
+
+# --- the entries of an inventory ----------------------------------------------------------------------------
+
+
+def _settings(host: Variables, defaults: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    return {name: host.get(name, defaults[name]) for name in names}
+
+
+def _common(host: Variables, name: str) -> Entry:
+    return {
+        "name": name,
+        "host": host.get("endpoint_host") or host.get("ansible_host") or host["inventory_hostname"],
+        "user": host["endpoint_user"],
+        "password": host["endpoint_password"],
+    }
+
+
+_RABBITMQ = ["rabbitmq_plugins", "rabbitmq_config", "rabbitmq_advanced_config"]
+_RABBITMQ += [
+    f"rabbitmq_{what}_{part}" for what in ("amqp", "stomp", "management") for part in ("port", "address")
+]
+
+
+def rabbitmq(host: Variables, defaults: Mapping[str, Any]) -> Entry:
+    """Return the entry of a host of the group rabbitmq."""
+    settings = _settings(host, defaults, _RABBITMQ)
+    there = listeners(settings)
+
+    def plain(protocol: str) -> Entry | None:
+        """Where the probes speak a protocol, in the clear."""
+        ports = [one["port"] for one in there if one["protocol"] == protocol]
+        return {"port": ports[0], "tls": False} if ports else None
+
+    managed = "rabbitmq_management" in enabled(settings["rabbitmq_plugins"])
+    management = plain("http") if managed else None
+    if any(one["protocol"] == "http" and str(one["address"]).startswith("127.") for one in there):
+        management = None  # nobody reaches it from outside
+    return {
+        **_common(host, host["inventory_hostname"]),
+        "kind": "rabbitmq",
+        "vhost": host["endpoint_vhost"],
+        "denied_vhost": host.get("endpoint_denied_vhost"),
+        "amqp": plain("amqp"),
+        "stomp": plain("stomp"),
+        "management": management,
+        "listeners": there,
+    }
+
+
+def activemq(host: Variables, defaults: Mapping[str, Any], name: str) -> Entry:
+    """Return the entry of a host of the group activemq."""
+    given = _settings(host, defaults, ["activemq_connectors"])
+    there = connectors({**given, "activemq_maximum_connections": 0, "activemq_maximum_frame_size": 0})
+    stomps = [one for one in there if one["protocol"] == "stomp"]
+    # One that can be reached from here, and one in the clear rather than one with TLS, which needs files on this side.
+    stomps.sort(
+        key=lambda one: (str(one["address"]).startswith("127.") or one["address"] == "::1", one["tls"])
+    )
+    store, broker = host.get("activemq_store_directory"), host.get("activemq_broker_name", "")
+    limit = "activemq_maximum_frame_size"
+    return {
+        **_common(host, name),
+        "kind": "activemq",
+        "vhost": "/",
+        "denied_destination": host.get("endpoint_denied_destination"),
+        "dead_letter_prefix": host.get("endpoint_dead_letter_prefix"),
+        "pair": f"{broker}:{store}" if store else None,
+        "frame_limit": int(host.get(limit, defaults[limit])),
+        "amqp": None,
+        "stomp": _stomp(stomps[0], host) if stomps else None,
+        "management": None,
+        "listeners": [
+            {
+                "protocol": one["protocol"] + ("+ssl" if one["tls"] else ""),
+                "port": one["port"],
+                "address": one["address"],
+            }
+            for one in there
+        ],
+    }
+
+
+def _stomp(connector: Mapping[str, Any], host: Variables) -> Entry:
+    files = ("ca_file", "cert_file", "key_file") if connector["tls"] else ()
+    return {
+        "port": connector["port"],
+        "tls": connector["tls"],
+        **{name: host.get(f"endpoint_{name}") for name in files},
+    }
+
+
+def document(
+    hosts: Mapping[str, Variables],
+    groups: Mapping[str, list[str]],
+    defaults: Mapping[str, Mapping[str, Any]],
+    inventory: str | None = None,
+) -> dict[str, Any]:
+    """Return the endpoints of the brokers of an inventory.
+
+    It needs nothing but the inventory, so that a run with --limit leaves the entries of the other hosts as they were.
+    """
+    nodes = sorted(groups.get("rabbitmq") or [])
+    brokers = [rabbitmq(hosts[name], defaults["rabbitmq"]) for name in nodes]
+    for name in sorted(groups.get("activemq") or []):
+        label = f"{name}-activemq" if name in nodes else name
+        brokers.append(activemq(hosts[name], defaults["activemq"], label))
+    return {"schema": SCHEMA, "brokers": [{**one, "inventory": inventory} for one in brokers]}
+
+
+# --- among the entries of other inventories -----------------------------------------------------------------
+
+
+def _same(one: Entry, other: Entry) -> bool:
+    return all(one.get(key) == other.get(key) for key in ("name", "kind", "host"))
+
+
+def _content(entry: Entry) -> Entry:
+    return {key: value for key, value in entry.items() if key not in ("inventory", "written")}
+
+
+def merge(
+    present: list[Entry], wanted: list[Entry], inventory: str, gone: Callable[[str], bool], now: str
+) -> tuple[list[Entry], list[str]]:
+    """Return the entries of the file, and which ones left it that are not of `inventory`: "NAME of INVENTORY".
+
+    A run replaces the entries of its own inventory, and takes those along whose inventory is no longer there, or that
+    say none (an older file). A broker of two inventories has one entry: it stays with the first one while both say the
+    same of it, and is that of the last one otherwise.
+    """
+    lasting = [one for one in present if one.get("inventory") and not gone(one["inventory"])]
+    brokers = []
+    for new in wanted:
+        known = [one for one in lasting if _same(one, new) and _content(one) == _content(new)]
+        brokers.append(known[0] if known else {**new, "inventory": inventory, "written": now})
+    others = [
+        one for one in lasting if one["inventory"] != inventory and not any(_same(one, new) for new in wanted)
+    ]
+    left = [
+        f"{one.get('name')} of {one.get('inventory') or 'no inventory'}"
+        for one in present
+        if one not in lasting and not any(_same(one, new) for new in wanted)
+    ]
+    return sorted([*brokers, *others], key=lambda one: str(one["inventory"])), left
+
+
+def read(text: str | None) -> list[Entry]:
+    """Return the entries of a file; none of one that is no endpoints file, which a run is to replace."""
+    try:
+        found = json.loads(text or "")
+    except (ValueError, RecursionError):
+        return []
+    entries = found.get("brokers") if isinstance(found, dict) and found.get("schema") == SCHEMA else None
+    return [one for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
+
+
+@contextlib.contextmanager
+def _locked(directory: str) -> Iterator[None]:
+    """Be the only run that reads the file and writes it; the lock is the directory's, and leaves nothing behind."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def update(path: str, change: Callable[[list[Entry]], list[Entry]], check: bool = False) -> bool:
+    """Replace the entries of a file by what `change` makes of them, in one step; return whether that differs.
+
+    The file stays its owner's, and readable by nobody else. Runs that are at it at the same time wait for each other.
+    """
+    with _locked(os.path.dirname(path)):
+        text: str | None = None
+        ids, mode = None, _MODE
+        with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8", errors="replace") as stream:
+            found = os.fstat(stream.fileno())
+            ids, mode = (found.st_uid, found.st_gid), stat.S_IMODE(found.st_mode)
+            text = stream.read()
+        entries = change(read(text))
+        wanted = json.dumps({"schema": SCHEMA, "brokers": entries}, indent=4, sort_keys=True) + "\n"
+        if wanted == text and mode == _MODE:
+            return False
+        if not check:
+            write(path, wanted, _MODE, ids if os.geteuid() == 0 else None)
+        return True
