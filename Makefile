@@ -30,7 +30,7 @@ test: check ## the checks, then real brokers on real hosts
 	@scripts/test
 
 test-kills: setup ## a converge killed at every moment that is known to matter, and healed by the next (10 minutes)
-	@python -m pytest --color=no -p no:cacheprovider -q tests/integration/test_interrupted.py
+	@python -m pytest --color=no -p no:cacheprovider -q tests/hosts/rabbitmq/test_interrupted.py
 
 bench: setup ## compare with doing it by hand; prints ratios
 	@$(BIN)/python tests/bench/bench.py

@@ -22,7 +22,7 @@ from typing import Any
 import hosts
 import pytest
 
-HERE = Path(__file__).parent
+SUPPORT = hosts.ROOT / "tests/support"
 TASK = re.compile(r"^TASK \[(?:\S+ : )?(?P<name>.+?)\] \*", re.MULTILINE)
 
 # Packages stay; what comes after them is taken away, and the unit is masked as it is then.
@@ -127,7 +127,7 @@ INSTALLED = {
 @contextmanager
 def moment(host: hosts.Host, expression: str) -> Iterator[subprocess.Popen[str]]:
     """Wait on the host, from now on, for a moment of a converge: see power_cut.py."""
-    host.write("/run/power_cut.py", (HERE / "power_cut.py").read_text(encoding="utf-8"))
+    host.write("/run/power_cut.py", (SUPPORT / "power_cut.py").read_text(encoding="utf-8"))
     command = host.command(f'exec python3 /run/power_cut.py "{expression}"')
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as waiting:
@@ -147,7 +147,7 @@ class Machine:
 
     def state(self) -> dict[str, Any]:
         """What the last converge has left on the host, and on the controller."""
-        source = (HERE / "host_state.py").read_text(encoding="utf-8")
+        source = (SUPPORT / "host_state.py").read_text(encoding="utf-8")
         found = json.loads(self.host.python(source, self.settings[0]["rabbitmq_admin_password"]))
         left = json.loads((self.controller.directory / "endpoints.json").read_text(encoding="utf-8"))
         for broker in left["brokers"]:  # each run here has an inventory file of its own

@@ -14,8 +14,8 @@ import smoke
 from loopback import closes, server
 from probes import registry, runner
 from probes.model import Context, ExitCode, Phase, Probe
+from role_files import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "geheim-4711"
 
 

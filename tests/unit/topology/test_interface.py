@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import yaml
 from brokers.topology import module_options as options
+from role_files import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles" / "rabbitmq_topology"
 PREFIX = "rabbitmq_topology_"
 COMPARED = ("type", "elements", "choices", "required")

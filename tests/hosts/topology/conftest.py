@@ -1,6 +1,6 @@
 """Every test of this folder runs against each broker of the inventory that TOPOLOGY_INVENTORY names.
 
-    TOPOLOGY_INVENTORY=molecule/versions/inventory python -m pytest tests/topology -n 2 --dist loadgroup
+    TOPOLOGY_INVENTORY=molecule/versions/inventory python -m pytest tests/hosts/topology -n 2 --dist loadgroup
 
 The brokers are run as they are found: their names may be any, their plugins are enabled. Tests of different hosts run
 side by side with xdist, and the role's tests, which need all of them, by themselves.
@@ -8,14 +8,9 @@ side by side with xdist, and the role's tests, which need all of them, by themse
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "plugins" / "module_utils"))
-
 from brokers_under_test import Broker, host_variables
 
 

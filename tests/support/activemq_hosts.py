@@ -1,6 +1,6 @@
 """ActiveMQ brokers on test hosts: their settings, converges of them, and a small STOMP client.
 
-Hosts, converges and what can be said of them come from tests/integration/hosts.py.
+Hosts, converges and what can be said of them come from hosts.py beside this file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import hosts
 import stomp
 from hosts import PLAYBOOK, ROOT, Controller, Host, Run
 
-INVENTORY = "tests/activemq/inventory"
+INVENTORY = "tests/hosts/activemq/inventory"
 PASSWORDS = {
     "admin": "test-host-only-Rz81kq",
     "smoke": "test-host-only-Ux73mw",

@@ -5,13 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import smoke
 import yaml
+from role_files import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PROBES = ROOT / "scripts" / "probes"
 # `rabbitmqctl help` of 3.8.9 to 4.3.6, those that are named.
 RABBITMQCTL = {

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from probes.endpoints import KINDS
 from probes.model import ExitCode, Phase, Refusal
 from probes.registry import all_probes, select
+from role_files import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PROBES = all_probes()
 
 

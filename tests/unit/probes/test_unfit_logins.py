@@ -6,11 +6,11 @@ import socket
 from dataclasses import replace
 
 import pytest
+from broker_answers import RABBITMQ
 from loopback import answers, server
 from probes import refusals, registry, runner
 from probes.clients import stomp as stomp_client, stomp_errors
 from probes.model import Broker, Endpoint, Settings, Status
-from test_probes_identity import RABBITMQ
 
 BROKER = Broker("b1", "rabbitmq", "127.0.0.1", "smoke", "geheim-4711")
 LINE = "ends a header of a STOMP frame"

@@ -13,6 +13,7 @@ import pytest
 import topology
 from hypothesis import given, settings, strategies as st
 from probes.model import ExitCode
+from role_files import ROOT
 from topology_picture import dot, graph, layout, sources, svg
 from topology_picture.model import EXCHANGE, QUEUE, Edge, Link, Node, Picture, Status
 
@@ -381,11 +382,10 @@ def test_an_unwritable_picture_is_said_so(tmp_path):
 
 def test_the_picture_of_the_documentation_is_current(monkeypatch):
     """Made from files of this repository, so it is the same on every machine."""
-    root = Path(__file__).resolve().parents[2]
-    monkeypatch.chdir(root)
+    monkeypatch.chdir(ROOT)
     folder = "docs/topology-example"
     code, picture, _ = run("--declared", f"{folder}/shop.yml", "--definitions", f"{folder}/broker.json")
     assert code == 0
-    assert picture == (root / "docs/topology.svg").read_text(), (
+    assert picture == (ROOT / "docs/topology.svg").read_text(), (
         "draw it anew; docs/topology.md has the command"
     )

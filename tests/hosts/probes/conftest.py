@@ -1,6 +1,6 @@
 """Every test of this folder runs against each RabbitMQ of an inventory whose hosts the test bed made.
 
-    SMOKE_INVENTORY=molecule/versions/inventory pytest tests/probes
+    SMOKE_INVENTORY=molecule/versions/inventory pytest tests/hosts/probes
 
 SMOKE_ENDPOINTS names another file than artifacts/endpoints.json, all of whose brokers are meant.
 
@@ -10,18 +10,14 @@ The tests break the broker on purpose and put it right again: never name brokers
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "integration"))
-
 from broken import Node
 from probes import endpoints
 from probes.model import Broker
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def _brokers() -> list[Broker]:

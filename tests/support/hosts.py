@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
-INVENTORY = "tests/integration/inventory"
+INVENTORY = "tests/hosts/rabbitmq/inventory"
 PLAYBOOK = str(Path(sys.executable).parent / "ansible-playbook")
 CONVERGE_SECONDS = 420  # ten times what a converge takes on an idle machine: only a hang takes longer
 RECAP = re.compile(r"^(?P<host>\S+)\s+: (?P<counts>ok=\d+.*)$", re.MULTILINE)

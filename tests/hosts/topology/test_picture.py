@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+import topology
 import yaml
 from brokers.rabbitmq.request import Request
 from brokers.topology import adopt
 from brokers.topology.kinds.parts import path
 from brokers_under_test import ROOT, Broker
-
-sys.path.insert(0, str(ROOT / "scripts"))
-
-import topology
 
 VHOST = "bk picture"
 EXAMPLE = (ROOT / "docs/topology-example/shop.yml").read_text().replace("shop", VHOST)

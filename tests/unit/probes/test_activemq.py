@@ -7,13 +7,13 @@ import socket
 from contextlib import ExitStack
 
 import pytest
+from broker_answers import ACTIVEMQ, OPENWIRE
 from loopback import Handler, answers, free_port, server, silent, speaks_first
 from probes import registry, runner
 from probes.clients import stomp_errors
 from probes.model import Broker, Endpoint, ExitCode, Listener, Result, Settings, Status
 from probes.report.formats import Run, to_nagios
 from probes.runner import _too_slow
-from test_probes_identity import ACTIVEMQ, OPENWIRE
 
 
 def run(broker: Broker, *only: str, timeout: float = 2.0) -> Run:

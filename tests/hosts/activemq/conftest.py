@@ -1,0 +1,5 @@
+"""Fixtures: a controller for each file of tests, and hosts with a clean start."""
+
+from activemq_fixtures import controller, fresh
+
+__all__ = ["controller", "fresh"]
