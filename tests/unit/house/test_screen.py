@@ -122,6 +122,31 @@ def test_a_run_that_would_do_nothing_is_refused(tmp_path: Path, flags: tuple[str
     assert "is not a tag" in done.stderr or "no host is in the group" in done.stderr
 
 
+OWN = f"""
+- hosts: all
+  gather_facts: false
+  tags: [firewall]
+  tasks:
+    - ansible.builtin.debug: {{msg: of somebody else's}}
+- ansible.builtin.import_playbook: {ROOT / "site.yml"}
+  tags: [brokers]
+"""
+LATE = "    - {ansible.builtin.include_tasks: late.yml, tags: [always]}\n"
+
+
+@pytest.mark.parametrize("tag", ["brokers", "nonsense"])
+@pytest.mark.parametrize(
+    "own", [OWN, OWN.replace("- ansible.builtin.import", LATE + "- ansible.builtin.import")]
+)
+def test_a_tag_of_an_operators_own_playbook_is_one(tmp_path: Path, own: str, tag: str) -> None:
+    """What tasks carry that are included while a run is under way, nobody knows before."""
+    (tmp_path / "own.yml").write_text(own)
+    (tmp_path / "late.yml").write_text("[{ansible.builtin.debug: {}, tags: [nonsense]}]")
+    done = run(tmp_path, "--tags", tag, playbook=str(tmp_path / "own.yml"))
+    assert ("is not a tag" in done.stderr) is (tag == "nonsense" and own == OWN), done.stderr
+    assert "no host is in the group" in done.stderr
+
+
 def test_every_playbook_refuses_an_inventory_in_which_it_would_do_nothing() -> None:
     """Ansible says "no hosts matched" and ends with exit code 0."""
     first = {"inventory.yml", "broker_hosts.yml", "topology_hosts.yml"}

@@ -59,6 +59,24 @@ def test_a_tag_that_nothing_carries_is_refused() -> None:
     assert skipped.startswith("--skip-tags: 'endpoint'") and "provision, declare, endpoints" in skipped
 
 
+def test_a_tag_that_the_run_knows_passes_and_a_strange_one_is_told_of_it() -> None:
+    known = {"firewall", "provision", "always"}
+    assert runs.tag_refusals(["firewall"], ["firewall"], lambda: known) == []
+    (sentence,) = runs.tag_refusals(["web", "firewall"], [], lambda: known)
+    assert (
+        sentence == "--tags: 'web' is not a tag; those that exist are provision, declare, endpoints, firewall"
+    )
+
+
+def test_where_nobody_can_know_the_tags_a_slip_alone_is_refused() -> None:
+    (sentence,) = runs.tag_refusals(["web", "provison"], [], lambda: None)
+    assert sentence.startswith("--tags: 'provison' is not a tag (did you mean provision?)")
+
+
+def test_a_run_with_the_usual_tags_pays_for_nothing() -> None:
+    assert runs.tag_refusals(["provision", "always"], ["never"], lambda: pytest.fail("asked")) == []
+
+
 def test_a_limit_that_leaves_no_broker_is_refused() -> None:
     (sentence,) = refused(hosts=["web1"])
     assert sentence.startswith("--limit: ") and "mq1, r1" in sentence

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Optional
+
+Known = Callable[[], Optional[Collection[str]]]
 
 OLDEST_ANSIBLE = (2, 19)
 TAGS = ("provision", "declare", "endpoints")
@@ -28,18 +30,24 @@ def version_refusals(version: str) -> list[str]:
     ]
 
 
-def tag_refusals(run: Collection[str], skipped: Collection[str]) -> list[str]:
+def tag_refusals(run: Collection[str], skipped: Collection[str], known: Known = lambda: TAGS) -> list[str]:
     """Return a sentence for each tag of --tags that nothing carries, and of --skip-tags that is a slip for one of ours.
 
-    A tag to skip may be that of somebody else's playbook, or a convention: molecule always skips `notest`.
+    A tag to skip may be that of somebody else's playbook, or a convention: molecule always skips `notest`. `known` says
+    which tags the run has, or None where that cannot be told: then a slip alone is refused.
     """
+    strange = sorted({*run, *skipped} - set(TAGS) - _BUILT_IN_TAGS)
+    there = known() if strange else None
     found = []
     for option, tags in (("--tags", run), ("--skip-tags", skipped)):
-        for tag in sorted(set(tags) - set(TAGS) - _BUILT_IN_TAGS):
+        for tag in (one for one in strange if one in tags and one not in (there or ())):
             near = difflib.get_close_matches(tag, TAGS, n=1)
-            if near or option == "--tags":
+            if near or (option == "--tags" and there is not None):
                 hint = f" (did you mean {near[0]}?)" if near else ""
-                found.append(f"{option}: '{tag}' is not a tag{hint}; those that exist are {', '.join(TAGS)}")
+                others = sorted(set(there or ()) - set(TAGS) - _BUILT_IN_TAGS)
+                found.append(
+                    f"{option}: '{tag}' is not a tag{hint}; those that exist are {', '.join([*TAGS, *others])}"
+                )
     return found
 
 
@@ -100,8 +108,8 @@ def elsewhere_refusals(
     ]
 
 
-def refusals(run: Mapping[str, Any]) -> list[str]:
+def refusals(run: Mapping[str, Any], known: Known = lambda: TAGS) -> list[str]:
     """Return what is wrong with a run: tags that nothing carries, hosts that are no brokers."""
-    return tag_refusals(run["tags"], run["skip_tags"]) + host_refusals(
+    return tag_refusals(run["tags"], run["skip_tags"], known) + host_refusals(
         run["groups"], run["hosts"], run["wanted"], run["sources"]
     )
