@@ -50,6 +50,12 @@ running:
   returned: always
   type: list
   elements: dict
+drop_ins: {description: Drop-ins of the instance's unit., returned: always, type: list, elements: str}
+pins:
+  description: Files of apt's preferences, somebody's own, that are about the package.
+  returned: always
+  type: list
+  elements: str
 hostname: {description: Short name of the host., returned: always, type: str}
 """
 
@@ -58,6 +64,7 @@ import os
 import socket
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host import beside
 from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.file_sets import read
 from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.originals import files_below
 
@@ -120,6 +127,8 @@ def main():
         data=files_below([data])[:1000],
         enabled=sorted(os.listdir(ENABLED)) if package and os.path.isdir(ENABLED) else [],
         running=_running(instance, data),
+        drop_ins=beside.drop_ins(f"activemq-{instance}.service"),
+        pins=beside.pins(["activemq"]) if package else [],
     )
 
 

@@ -49,6 +49,16 @@ strangers:
   returned: always
   type: list
   elements: dict
+drop_ins:
+  description: Drop-ins of the unit that somebody made.
+  returned: always
+  type: list
+  elements: str
+pins:
+  description: Files of apt's preferences, somebody's own, that are about the broker's packages.
+  returned: always
+  type: list
+  elements: str
 holds:
   description: What the running node holds; null where it was not asked or did not answer.
   returned: always
@@ -64,7 +74,7 @@ import re
 import socket
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host import facts as hostfacts
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host import beside, facts as hostfacts
 from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.file_sets import read
 from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.originals import own_words
 from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.rabbitmq.evaluation import (
@@ -144,6 +154,8 @@ def main():
         places=sorted(set(_NAME.findall(own_words(read(f"{ETC}/rabbitmq-env.conf") or "")))),
         unit_of_own=UNIT if own else "",
         strangers=_strangers(module.params["main_pid"]),
+        drop_ins=beside.drop_ins("rabbitmq-server.service"),
+        pins=beside.pins(["rabbitmq-server", "erlang-base"]),
         holds=holds,
         unanswered=unanswered,
     )

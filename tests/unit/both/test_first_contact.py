@@ -8,6 +8,7 @@ from brokers.activemq.first_contact import (
     refusals as activemq_refusals,
     words as activemq_words,
 )
+from brokers.host import beside
 from brokers.host.originals import Originals, files_below, own_words
 from brokers.rabbitmq.evaluation import atoms, first_words
 from brokers.rabbitmq.first_contact import (
@@ -54,6 +55,8 @@ def found(**fields):
         "strangers": [],
         "holds": holds(),
         "unanswered": "",
+        "drop_ins": [],
+        "pins": [],
     }
     return {**packaged, **fields}
 
@@ -216,9 +219,55 @@ def test_a_copy_that_was_cut_off_does_not_count(tmp_path):
     assert originals.kept([str(tmp_path / "conf")]) == folder
 
 
+DROP_INS = "/etc/systemd/system/rabbitmq-server.service.d"
+
+
+def test_drop_ins_and_pins_of_somebodys_are_named():
+    pins, drop_ins = ["/etc/apt/preferences.d/rabbit"], [f"{DROP_INS}/90-a.conf", f"{DROP_INS}/limits.conf"]
+    said = rabbitmq_words(found(drop_ins=drop_ins, pins=pins), "/kept", "admin")
+    assert any("90-a.conf" in one and "is read before what this role writes" in one for one in said)
+    assert any("limits.conf" in one and "wins over what this role writes" in one for one in said)
+    assert any(
+        "/etc/apt/preferences.d/rabbit stays as it is" in one and "apt-cache policy" in one for one in said
+    )
+    said = activemq_words(instances(data=["x"], drop_ins=["/x.d/a.conf"]), "/kept", MAIN)
+    assert any("/x.d/a.conf" in one and "wins over" in one for one in said)
+
+
+@pytest.mark.parametrize(
+    ("pin", "seen"),
+    [
+        ("Package: rabbitmq-server\nPin: version 3.8*\nPin-Priority: 1001\n", True),
+        ("Explanation: x\n\npackage: foo\n bar rabbitmq-*\nPin: origin x\n", True),
+        ("Package: erlang*:any\nPin: version 1:25*\n", True),
+        ("Package: /^rabbit/\nPin: release a=x\n", True),
+        ("Package: /[[:alpha:]/ nginx\nPin: release a=x\n", False),
+        ("Package: *\nPin: release a=stable\n", False),
+        ("Package: nginx\nExplanation: not rabbitmq-server\n", False),
+    ],
+)
+def test_a_pin_is_of_a_broker_where_its_packages_say_so(tmp_path, pin, seen):
+    folder = tmp_path / "etc/apt/preferences.d"
+    folder.mkdir(parents=True)
+    (folder / "own").write_text(pin)
+    (folder / "brokerkit-rabbitmq").write_text("Package: rabbitmq-server\n")
+    found = beside.pins(["rabbitmq-server", "erlang-base"], str(tmp_path))
+    assert found == (["/etc/apt/preferences.d/own"] if seen else [])
+
+
+def test_drop_ins_are_found_in_the_order_that_systemd_reads_them(tmp_path):
+    for folder, name in (("etc", "z.conf"), ("run", "a.conf"), ("etc", "brokerkit.conf"), ("run", "z.conf")):
+        path = tmp_path / folder / "systemd/system/x.service.d" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    where = "systemd/system/x.service.d"
+    assert beside.drop_ins("x.service", str(tmp_path)) == [f"/run/{where}/a.conf", f"/etc/{where}/z.conf"]
+
+
 def instances(**fields):
     """A host as activemq_first_contact reports it: nothing of anybody's, and what a test says of it."""
-    return {"hostname": "broker-1", "own": [], "data": [], "enabled": [], "running": [], **fields}
+    empty = {"own": [], "data": [], "enabled": [], "running": [], "drop_ins": [], "pins": []}
+    return {"hostname": "broker-1", **empty, **fields}
 
 
 MAIN = "/var/lib/activemq/main"
@@ -250,7 +299,7 @@ def test_an_activemq_that_somebody_set_up_is_refused_until_the_operator_says_so(
     assert sentence.startswith("activemq_take_over: broker-1 holds what Brokerkit did not make: ")
     assert words in sentence
     assert activemq_refusals(instances(**fields), True, "main", MAIN) == []
-    assert "/kept" in activemq_words(instances(**fields), "/kept", MAIN)
+    assert "/kept" in activemq_words(instances(**fields), "/kept", MAIN)[0]
 
 
 def test_an_activemq_that_still_runs_there_is_refused_with_the_flag_as_well():

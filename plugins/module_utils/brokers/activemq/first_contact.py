@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..host import beside
 from ..sentences import listed
 
 Found = Mapping[str, Any]
@@ -70,11 +71,12 @@ def refusals(found: Found, take_over: bool, instance: str, data: str) -> list[st
     ]
 
 
-def words(found: Found, folder: str, data: str) -> str:
-    """Return what is said of what is taken over."""
+def words(found: Found, folder: str, data: str) -> list[str]:
+    """Return what is said of what is taken over, one sentence each."""
     stays = f"{_other_store(found, data)} stays as it is"
-    return (
+    return [
         f"{found['hostname']}: taken over: {_what(found, data, stays)}. The files as "
         f"they were are kept in {folder}. Users, "
-        "passwords and connectors of theirs are not carried over."
-    )
+        "passwords and connectors of theirs are not carried over.",
+        *beside.words(found, ours=""),
+    ]

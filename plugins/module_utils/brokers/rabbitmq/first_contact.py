@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..host import beside
 from ..sentences import listed
 
 Found = Mapping[str, Any]
@@ -176,9 +177,10 @@ def words(found: Found, folder: str, admin_user: str) -> list[str]:
             f"{name}: the package has started RabbitMQ with its defaults, and it holds nothing of anybody's: "
             "rabbitmq_take_over is not asked for."
         )
-    beside = _files(found, "beside")
-    if beside:
-        words.append(f"{name}: {listed(beside)} stays as it is, and is read after what this role writes.")
+    conf_d = _files(found, "beside")
+    if conf_d:
+        words.append(f"{name}: {listed(conf_d)} stays as it is, and is read after what this role writes.")
+    words += beside.words(found)
     holds = found["holds"]
     if holds is None:
         return words
