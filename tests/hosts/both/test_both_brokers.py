@@ -22,17 +22,17 @@ def machine(fresh: Callable[..., list[Host]]) -> Host:
 
 @pytest.fixture(scope="module")
 def play(controller: Controller, machine: Host) -> Play:
-    """Runs site.yml on an inventory with both brokers on the host, with `changes` for RabbitMQ."""
+    """Runs site.yml on an inventory with both brokers on the host, with `changes` for both."""
     rabbit = hosts.settings()
 
-    def run(**changes: int) -> Run:
+    def run(**changes: object) -> Run:
         controller.runs += 1
         home = controller.directory / str(controller.runs)
         home.mkdir(mode=0o700)
         there = {"ansible_host": machine.address}
         inventory = {
             "rabbitmq": {"hosts": {"am-rabbit": {**there, **rabbit, **changes}}},
-            "activemq": {"hosts": {"am-active": {**there, **settings()}}},
+            "activemq": {"hosts": {"am-active": {**there, **settings(), **changes}}},
             "all": {"vars": {"endpoints_file": str(home / "endpoints.json")}},
         }
         path = home / "inventory.json"
@@ -46,6 +46,14 @@ def play(controller: Controller, machine: Host) -> Play:
 def test_ports_that_collide_are_refused_before_anything_changes(play: Play, machine: Host) -> None:
     before = machine.snapshot()
     play().refused("activemq_connectors: port 61613", "rabbitmq_stomp_port", "another port")
+    assert machine.snapshot() == before
+
+
+def test_a_wrong_value_of_one_kind_leaves_the_hosts_of_the_other_alone(play: Play, machine: Host) -> None:
+    before = machine.snapshot()
+    run = play(rabbitmq_stomp_port=61623, activemq_admin_password="")
+    run.refused("activemq_admin_password", "am-active: refused above, and no host was changed")
+    assert run.counts("am-rabbit")["changed"] == 0
     assert machine.snapshot() == before
 
 
