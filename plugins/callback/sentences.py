@@ -104,6 +104,15 @@ class CallbackModule(Default):
         sentences, words = found.get("sentences", found["msg"].splitlines()), found.get("words", [])
         self._waiting.setdefault((tuple(sentences), tuple(words)), []).append(result._host.get_name())
 
+    def v2_runner_retry(self, result: Any) -> None:
+        """Say what is waited for, where the task knows; a try of it has not failed."""
+        waiting = result._result.get("waiting")
+        if not waiting:
+            super().v2_runner_retry(result)
+            return
+        lines = wrapped(f"waiting: [{result._host.get_name()}]: {waiting}", self.width(), "", "  ")
+        self._display.display("\n".join(lines), color=constants.COLOR_WARN)
+
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Refuse to start one of Brokerkit's playbooks in its middle: no task of it could say so, if it is skipped."""
         folders = {Path(play._included_path or playbook._basedir).resolve() for play in playbook.get_plays()}

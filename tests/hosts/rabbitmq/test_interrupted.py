@@ -100,9 +100,7 @@ INSTALLED = {
         ),
         UNCONFIGURE,
     ),
-    "owing a restart": Case(
-        (Kill("Refuse a restart that would cost queues their majority", CONTROLLER),), changed=True
-    ),
+    "owing a restart": Case((Kill("Ask the cluster first", CONTROLLER),), changed=True),
     "restarting": Case(
         (Kill("Restart the node", BOTH, "not says('active', 'systemctl', 'is-active', 'rabbitmq-server')"),),
         changed=True,

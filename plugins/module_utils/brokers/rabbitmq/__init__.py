@@ -1,0 +1,1 @@
+"""RabbitMQ: what its roles and modules know of a node and its cluster."""

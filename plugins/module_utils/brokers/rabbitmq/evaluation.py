@@ -30,13 +30,10 @@ def ask(code: str) -> Any:
 
     :raises Unanswered: when rabbitmqctl fails, or says nothing in time.
     """
-    snippet = _WRAPPED.format(
-        code=code.strip() + ", base64:encode(iolist_to_binary(rabbit_json:encode(Answer)))"
-    )
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}
     try:
         done = subprocess.run(
-            ["rabbitmqctl", "--quiet", "eval", snippet + "."],
+            command(code),
             capture_output=True,
             text=True,
             errors="replace",
@@ -50,10 +47,24 @@ def ask(code: str) -> Any:
         raise Unanswered(f"rabbitmqctl did not answer within {PATIENCE} s") from None
     if done.returncode != 0:
         raise Unanswered(first_words(done.stderr + "\n" + done.stdout))
+    return value(done.stdout)
+
+
+def command(code: str) -> list[str]:
+    """Return the command line that asks for the value of a snippet that ends in `Answer = ...`."""
+    encoded = code.strip() + ", base64:encode(iolist_to_binary(rabbit_json:encode(Answer)))"
+    return ["rabbitmqctl", "--quiet", "eval", _WRAPPED.format(code=encoded) + "."]
+
+
+def value(printed: str) -> Any:
+    """Return the value of a snippet as plain data, from what that command printed.
+
+    :raises Unanswered: when it printed something else.
+    """
     try:
-        return json.loads(base64.b64decode(_NOT_BASE64.sub("", done.stdout)))
+        return json.loads(base64.b64decode(_NOT_BASE64.sub("", printed)))
     except ValueError:
-        raise Unanswered(first_words(done.stdout)) from None
+        raise Unanswered(first_words(printed)) from None
 
 
 def first_words(said: str) -> str:

@@ -15,7 +15,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import Any
 
-_APPLICATION_STOPPED = re.compile(r"requires the 'rabbit' app to be running|is not running or has not fully")
+_STOPPED_WORDS = re.compile(r"requires the 'rabbit' app to be running|is not running or has not fully")
 _UNREACHED = re.compile(r"unable to perform an operation on node|nodedown")
 _NOT_LET_IN = "Erlang distribution failed"
 _TIMED_OUT = "timed out. Timeout value used"
@@ -38,6 +38,13 @@ class Trouble:
     asked: bool
     what: str
     remedy: str
+
+
+APPLICATION_STOPPED = Trouble(
+    False,
+    "found the node running and its RabbitMQ application stopped, or not started yet",
+    "start it with `rabbitmqctl start_app`, unless the node waits for other members of its cluster",
+)
 
 
 def run(command: list[str], seconds: float) -> Said:
@@ -97,12 +104,8 @@ def of_the_unit(name: str, unit: dict[str, Any]) -> Trouble | None:
 
 def of_the_words(said: Said, seconds: float) -> Trouble:
     """Return why a tool that did not end well did not do what it was asked."""
-    if _APPLICATION_STOPPED.search(said.words):
-        return Trouble(
-            False,
-            "found the node running and its RabbitMQ application stopped, or not started yet",
-            "start it with `rabbitmqctl start_app`, unless the node waits for other members of its cluster",
-        )
+    if _STOPPED_WORDS.search(said.words):
+        return APPLICATION_STOPPED
     if said.code is None or _TIMED_OUT in said.words:
         return Trouble(
             False,
