@@ -14,15 +14,29 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
-from testbed_lib import cache, endpoints, hosts, images, inventory, keys, machine, namespace, network
+from testbed_lib import (
+    cache,
+    endpoints,
+    freezing,
+    frozen,
+    ground,
+    hosts,
+    images,
+    inventory,
+    keys,
+    machine,
+    namespace,
+    network,
+)
 from testbed_lib.errors import FAILED, OK, USAGE, TestbedError
 from testbed_lib.inventory import Host
 from testbed_lib.podman import Podman
 from testbed_lib.progress import Progress
 from testbed_lib.settings import DEFAULT_INVENTORY, LOCK, LOCK_SECONDS, PROJECT_STATE, STATE, SUITES
 
-_EPILOG = """exit codes: 0 done; 1 failed; 64 wrong usage or inventory; 69 something is missing or taken
-(a program, the subnet, an address); 77 no permission (neither root nor sudo).
+_EPILOG = """exit codes: 0 done; 1 failed; 64 wrong usage or inventory; 66 not frozen (thaw); 69 something is missing
+or taken (a program, the subnet, an address); 75 roles changed while the host was up (freeze);
+77 no permission (neither root nor sudo).
 
 Hosts are those of the inventory that have testbed_suite (bullseye, bookworm, trixie, sid) and
 ansible_host (an address of 10.61.13.0/24)."""
@@ -57,6 +71,14 @@ def parser() -> argparse.ArgumentParser:
         ("reset", "give hosts a clean start: remove them and boot them anew"),
     ):
         add(name, text).add_argument("--no-install", action="store_true", help=no_install)
+    for name, text in (
+        (
+            "freeze",
+            "keep the disks of hosts, as a step has left them, for as long as what went into them is the same",
+        ),
+        ("thaw", "give hosts the disk that was frozen, in place of the one they have"),
+    ):
+        add(name, text).add_argument("--step", default="converged", help="what was done; default: converged")
     add("down", "remove hosts, of whatever inventory if they are named").add_argument(
         "--all", action="store_true", help="every host on this machine, and the package cache's container"
     )
@@ -103,6 +125,8 @@ def _dispatch(options: argparse.Namespace, progress: Progress, arguments: Sequen
     with lock(progress):
         if options.command in ("up", "reset"):
             _up(options, progress)
+        elif options.command in ("freeze", "thaw"):
+            freezing.run(options, progress)
         elif options.command == "down":
             _down(options, progress)
         elif options.command == "build":
@@ -148,14 +172,7 @@ def _up(options: argparse.Namespace, progress: Progress) -> None:
     wanted, known = _wanted(options)
     machine.prepare(progress, install=not options.no_install)
     podman = Podman(progress)
-    machine.allow_many_systemds(progress)
-    keys.prepare()
-    network.ensure(podman)
-    suites = sorted({host.suite for host in wanted}, key=SUITES.index)
-    recipes = [*map(images.host_recipe, suites), images.cache_recipe()]
-    images.ensure(podman, progress, recipes)
-    cache.ensure(podman, progress)
-    network.keep_address(podman)
+    recipes = ground.prepare(podman, progress, wanted)
     if options.command == "reset":
         hosts.remove(podman, [host.name for host in wanted])
     hosts.up(podman, progress, wanted, known)
@@ -209,8 +226,10 @@ def _was_used() -> bool:
 def _status(options: argparse.Namespace, progress: Progress) -> int:
     rows: list[dict[str, str | int]] = []
     cached = False
+    kept: list[frozen.Frozen] = []
     if _was_used():
         podman = Podman(progress)
+        kept = frozen.existing(podman)
         rows = [_row(found) for found in hosts.list_existing(podman)]
         cached = any(row["State"] == "running" for row in podman.containers("cache"))
     if options.format == "json":
@@ -222,6 +241,8 @@ def _status(options: argparse.Namespace, progress: Progress) -> int:
         print("{name:<16}{suite:<10}{address:<15}{state:<10}{recipe:<9}{age_seconds} s".format(**row))
     if not rows:
         print("No test hosts. Bring some up: scripts/testbed up")
+    for one in kept:
+        print(f"Frozen: {one.name}, {one.step}, {int(time.time()) - one.created} s ago")
     print(f"The package cache {'runs' if cached else 'does not run'}.")
     return OK
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 OK = 0
 FAILED = 1
 USAGE = 64  # numbers of sysexits.h
+NOT_FROZEN = 66
 UNAVAILABLE = 69
+CHANGED = 75
 NO_PERMISSION = 77
 
 

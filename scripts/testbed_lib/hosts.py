@@ -7,7 +7,7 @@ import io
 import resource
 import tarfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -51,11 +51,17 @@ def list_existing(podman: Podman) -> list[Existing]:
     return sorted(map(_existing, finished), key=lambda found: found.host)
 
 
-def up(podman: Podman, progress: Progress, wanted: Sequence[Host], neighbours: Sequence[Host]) -> None:
+def up(
+    podman: Podman,
+    progress: Progress,
+    wanted: Sequence[Host],
+    neighbours: Sequence[Host],
+    frozen: Mapping[str, str] | None = None,
+) -> None:
     """Make these hosts run, each on the recipe of today; ``neighbours`` are the hosts whose names they know.
 
-    A host that runs is left alone, one that was stopped is started as it is. Raises TestbedError when a host
-    cannot be made or does not answer within BOOT_SECONDS.
+    A host that runs is left alone, one that was stopped is started as it is, one that has an image in ``frozen`` is
+    made from that. Raises TestbedError when a host cannot be made or does not answer within BOOT_SECONDS.
     """
     existing = {found.host.name: found for found in list_existing(podman)}
     refuse_conflicts(wanted, existing.values())
@@ -68,12 +74,12 @@ def up(podman: Podman, progress: Progress, wanted: Sequence[Host], neighbours: S
             remove(podman, [host.name])
             found = None
         if found is None:
-            _create(podman, host, neighbours)
+            _create(podman, host, neighbours, (frozen or {}).get(host.name))
         if found is None or found.state != "running":
             podman.run("start", CONTAINER_PREFIX + host.name)
         boot.wait(podman, progress, host)
 
-    _side_by_side(one, wanted)
+    side_by_side(one, wanted)
 
 
 def remove(podman: Podman, names: Iterable[str]) -> None:
@@ -124,8 +130,14 @@ def etc_hosts(host: Host, neighbours: Iterable[Host]) -> str:
     return "\n".join([*lines, *(f"{one.address} {one.name}" for one in others), ""])
 
 
-def _create(podman: Podman, host: Host, neighbours: Sequence[Host]) -> None:
-    """Make a host without starting it; only a whole one gets its name."""
+def made_from(host: Host, neighbours: Iterable[Host]) -> list[str]:
+    """All that a host is before anybody has logged in to it; what ``_create`` puts there belongs in here."""
+    files = [text for _, text, _, _ in _personal_files(host, neighbours)]
+    return [fingerprint(host), hashlib.sha256(repr(files).encode()).hexdigest()]
+
+
+def _create(podman: Podman, host: Host, neighbours: Sequence[Host], frozen: str | None = None) -> None:
+    """Make a host without starting it; only a whole one gets its name. ``frozen`` is the image of a frozen one."""
     unfinished = UNFINISHED_PREFIX + host.name
     podman.run("rm", "--force", "--ignore", unfinished)
     podman.run(
@@ -142,24 +154,29 @@ def _create(podman: Podman, host: Host, neighbours: Sequence[Host]) -> None:
         f"--label={LABEL}.recipe={fingerprint(host)}",
         *_OPTIONS,
         *limits(),
-        images.host_recipe(host.suite).tag,
+        frozen or images.host_recipe(host.suite).tag,
         "/sbin/init",
     )
-    podman.run("cp", "--archive=false", "-", f"{unfinished}:/", stdin=_personal_files(host, neighbours))
+    if frozen is None:
+        podman.run("cp", "--archive=false", "-", f"{unfinished}:/", stdin=_archive(host, neighbours))
     podman.run("rename", unfinished, CONTAINER_PREFIX + host.name)
 
 
-def _personal_files(host: Host, neighbours: Sequence[Host]) -> bytes:
-    """A tar archive of what distinguishes this host from its image."""
-    files = (
+def _personal_files(host: Host, neighbours: Iterable[Host]) -> list[tuple[str, str, int, int]]:
+    """What distinguishes this host from its image: path, content, mode and owner of each file."""
+    return [
         ("etc/hosts", etc_hosts(host, neighbours), 0o644, 0),
         ("etc/ssh/ssh_host_ed25519_key", keys.HOST_KEY.read_text(), 0o600, 0),
         ("etc/ssh/ssh_host_ed25519_key.pub", keys.public(keys.HOST_KEY), 0o644, 0),
         ("home/ops/.ssh/authorized_keys", keys.public(keys.LOGIN_KEY), 0o600, _OPS_ID),
-    )
+    ]
+
+
+def _archive(host: Host, neighbours: Sequence[Host]) -> bytes:
+    """The personal files of a host as a tar archive."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for path, text, mode, owner in files:
+        for path, text, mode, owner in _personal_files(host, neighbours):
             entry = tarfile.TarInfo(path)
             entry.size, entry.mode, entry.uid, entry.gid = len(text.encode()), mode, owner, owner
             entry.mtime = int(time.time())
@@ -173,7 +190,7 @@ def _existing(row: dict[str, Any]) -> Existing:
     return Existing(host, labels[f"{LABEL}.recipe"], row["State"], int(row["Created"]))
 
 
-def _side_by_side(work: Callable[[Host], None], hosts: Sequence[Host]) -> None:
+def side_by_side(work: Callable[[Host], None], hosts: Sequence[Host]) -> None:
     """Run ``work`` for all hosts at once; the first failure is raised after the others finished."""
     with ThreadPoolExecutor(max(1, len(hosts))) as pool:
         for result in [pool.submit(work, host) for host in hosts]:

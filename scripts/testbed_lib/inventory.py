@@ -33,7 +33,7 @@ def read_hosts(inventories: Sequence[str]) -> list[Host]:
     """
     found: dict[str, Host] = {}
     for inventory in inventories:
-        for host in hosts_of(_list_inventory(inventory), inventory):
+        for host in hosts_of(listing([inventory]), inventory):
             if found.setdefault(host.name, host) != host:
                 raise TestbedError(
                     f"Host {host.name} differs between the inventories {', '.join(inventories)}: "
@@ -107,16 +107,20 @@ def _host(name: str, values: Mapping[str, Any], inventory: str) -> Host:
     return Host(name, suite, address)
 
 
-def _list_inventory(inventory: str) -> Mapping[str, Any]:
-    if not (PROJECT / inventory).exists():
-        raise TestbedError(f"There is no inventory {inventory}: name one with -i.", USAGE)
+def listing(inventories: Sequence[str]) -> Mapping[str, Any]:
+    """What ``ansible-inventory --list`` says of these inventories taken together."""
+    for inventory in inventories:
+        if not (PROJECT / inventory).exists():
+            raise TestbedError(f"There is no inventory {inventory}: name one with -i.", USAGE)
     local = PROJECT / ".venv/bin/ansible-inventory"
     program = str(local) if local.exists() else shutil.which("ansible-inventory")
     if program is None:
         raise TestbedError("ansible-inventory is missing: run `make setup` first.", UNAVAILABLE)
-    command = [program, "-i", inventory, "--list"]
+    command = [program, *(word for inventory in inventories for word in ("-i", inventory)), "--list"]
     run = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False)
     if run.returncode != 0:
-        raise TestbedError(f"ansible-inventory cannot read {inventory}: {run.stderr.strip()}", USAGE)
-    listing: Mapping[str, Any] = json.loads(run.stdout)
-    return listing
+        raise TestbedError(
+            f"ansible-inventory cannot read {' '.join(inventories)}: {run.stderr.strip()}", USAGE
+        )
+    listed: Mapping[str, Any] = json.loads(run.stdout)
+    return listed

@@ -34,4 +34,10 @@ CACHE_SUITE = "bookworm"
 BOOT_SECONDS = 90
 BUILD_SECONDS = 1200
 INSTALL_SECONDS = 900
+SHUTDOWN_SECONDS = 60
+
+# A frozen host takes about as much of the disk as what was installed on it, a quarter of a gigabyte for a broker. After
+# a week the packages in it are no longer those that a converge would install.
+FROZEN_MOST = 12
+FROZEN_SECONDS = 7 * 24 * 3600
 LOCK_SECONDS = 1800

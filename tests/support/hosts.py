@@ -6,6 +6,7 @@ environment and a deadline of its own.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ from typing import Any, TypeVar
 ROOT = Path(__file__).resolve().parents[2]
 INVENTORY = "tests/hosts/rabbitmq/inventory"
 PLAYBOOK = str(Path(sys.executable).parent / "ansible-playbook")
+NOT_FROZEN, CHANGED = 66, 75  # exit codes of scripts/testbed
 CONVERGE_SECONDS = 420  # ten times what a converge takes on an idle machine: only a hang takes longer
 RECAP = re.compile(r"^(?P<host>\S+)\s+: (?P<counts>ok=\d+.*)$", re.MULTILINE)
 
@@ -122,11 +124,12 @@ def _addresses() -> dict[str, str]:
     return dict(re.findall(r"^    ([a-z0-9-]+): \{ansible_host: ([0-9.]+)", text, re.MULTILINE))
 
 
-def testbed(verb: str, *names: str) -> None:
-    """Run scripts/testbed for hosts of the folder's inventory."""
-    command = [str(ROOT / "scripts" / "testbed"), verb, "-i", INVENTORY, *names]
+def testbed(verb: str, *words: str, inventory: str = INVENTORY, codes: Collection[int] = (0,)) -> int:
+    """Run scripts/testbed for hosts of an inventory; returns which of `codes` it ended with."""
+    command = [str(ROOT / "scripts" / "testbed"), verb, "-i", inventory, *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1800, check=False)
-    assert done.returncode == 0, f"scripts/testbed {verb} {' '.join(names)}: {done.stderr or done.stdout}"
+    assert done.returncode in codes, f"scripts/testbed {verb} {' '.join(words)}: {done.stderr or done.stdout}"
+    return done.returncode
 
 
 def reset(*wanted: Host) -> None:
@@ -136,21 +139,50 @@ def reset(*wanted: Host) -> None:
 
 @contextmanager
 def fresh(*names: str) -> Iterator[list[Host]]:
-    """Hosts with a clean start; removed at the end, unless BROKERKIT_KEEP_HOSTS is set (to look at them)."""
+    """Hosts with a clean start; removed at the end."""
     hosts = [host(name) for name in names]
     reset(*hosts)
     yield hosts
+    take_down(*names)
+
+
+def take_down(*names: str, inventory: str = INVENTORY) -> None:
+    """Remove hosts, unless BROKERKIT_KEEP_HOSTS asks to leave them for a look."""
     if not os.environ.get("BROKERKIT_KEEP_HOSTS"):
-        testbed("down", *names)
+        testbed("down", *names, inventory=inventory)
 
 
-def settings(**changes: Any) -> Settings:
-    """What a converge needs to be right, with secrets of its own; `changes` are laid over it."""
-    smoke, shop = secrets.token_hex(12), secrets.token_hex(12)
+def thawed_or(make: Callable[[], object], path: Path, name: str, inventory: str = INVENTORY) -> None:
+    """Give a host the disk that `make` has left it with, now or in an earlier run.
+
+    `path` is an inventory of the variables that `make` works with. It is not for the tests of what `make` does: on a
+    host that was thawed it has not been done today.
+    """
+    words = ("-i", str(path), name)
+    if testbed("thaw", *words, inventory=inventory, codes=(0, NOT_FROZEN)) == NOT_FROZEN:
+        testbed("reset", name, inventory=inventory)
+        make()
+        # Where somebody edits roles meanwhile, what the host was made of is not known: it is used, and not kept.
+        testbed("freeze", *words, inventory=inventory, codes=(0, CHANGED))
+
+
+def secret(owner: str, what: str, digits: int) -> str:
+    """Hexadecimal digits: new ones in each run, or the same for the same owner."""
+    if not owner:
+        return secrets.token_hex(digits // 2)
+    return hashlib.sha256(f"{owner} {what}".encode()).hexdigest()[:digits]
+
+
+def settings(owner: str = "", **changes: Any) -> Settings:
+    """What a converge needs to be right, with secrets of its own; `changes` are laid over it.
+
+    The secrets of an `owner` are the same in each run: a host is thawed with the variables that it was frozen with.
+    """
+    smoke, shop = secret(owner, "smoke", 24), secret(owner, "shop", 24)
     everything = {"configure": ".*", "write": ".*", "read": ".*"}
     return {
-        "rabbitmq_erlang_cookie": secrets.token_hex(20),
-        "rabbitmq_admin_password": secrets.token_hex(12),
+        "rabbitmq_erlang_cookie": secret(owner, "cookie", 40),
+        "rabbitmq_admin_password": secret(owner, "admin", 24),
         "rabbitmq_management_port": 8080,
         "rabbitmq_management_address": "0.0.0.0",  # noqa: S104 - a test host on a private bridge
         "rabbitmq_topology_vhosts": [{"name": "/"}, {"name": "shop"}, {"name": "brokerkit-smoke"}],
@@ -233,19 +265,21 @@ class Controller:
         self, hosts: Sequence[Host], values: Settings, *flags: str, playbook: str = "site.yml"
     ) -> tuple[list[str], Path]:
         """The command line of one converge, and the directory that it has for itself."""
+        endpoints = {"endpoints_file": str(self.directory / "endpoints.json")}
+        path = self.inventory(
+            {"rabbitmq": {"hosts": {one.name: {} for one in hosts}, "vars": {**endpoints, **values}}}
+        )
+        return [PLAYBOOK, "-i", INVENTORY, "-i", str(path), playbook, *flags], path.parent
+
+    def inventory(self, content: Mapping[str, Any]) -> Path:
+        """An inventory file, for nobody else to read, in a directory of its own."""
         self.runs += 1
         home = self.directory / str(self.runs)
         home.mkdir(mode=0o700)
-        inventory = {
-            "rabbitmq": {
-                "hosts": {one.name: {} for one in hosts},
-                "vars": {"endpoints_file": str(self.directory / "endpoints.json"), **values},
-            }
-        }
         path = home / "inventory.json"
         path.touch(mode=0o600)
-        path.write_text(json.dumps(inventory), encoding="utf-8")
-        return [PLAYBOOK, "-i", INVENTORY, "-i", str(path), playbook, *flags], home
+        path.write_text(json.dumps(content), encoding="utf-8")
+        return path
 
     def converge(
         self, hosts: Sequence[Host], values: Settings, *flags: str, playbook: str = "site.yml"
@@ -253,6 +287,13 @@ class Controller:
         """Run a playbook, by default site.yml, on `hosts` as nodes with these settings."""
         command, home = self.command(hosts, values, *flags, playbook=playbook)
         return self.run(command, home)
+
+    def converged(self, name: str, values: Settings) -> Host:
+        """A host on which these settings were converged, from its frozen disk where there is one: see `thawed_or`."""
+        found = host(name)
+        path = self.inventory({"rabbitmq": {"hosts": {name: values}}})
+        thawed_or(lambda: self.converge([found], values).succeeded(), path, name)
+        return found
 
     def run(self, command: Sequence[str], home: Path) -> Run:
         """Run a command to its end, or until the deadline."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import hosts
 import pytest
@@ -18,17 +18,18 @@ KEPT = "/etc/rabbitmq/mine.pem"
 
 
 @pytest.fixture(scope="module")
-def machine(fresh: Callable[..., list[hosts.Host]]) -> hosts.Host:
-    return fresh("it-gone")[0]
+def values() -> hosts.Settings:
+    return hosts.settings("it-gone")
 
 
 @pytest.fixture(scope="module")
-def values() -> hosts.Settings:
-    return hosts.settings()
+def machine(controller: hosts.Controller, values: hosts.Settings) -> Iterator[hosts.Host]:
+    """A host with a node that runs."""
+    yield controller.converged("it-gone", values)
+    hosts.take_down("it-gone")
 
 
 def test_an_uninstalled_node_listens_on_nothing_and_leaves_its_data(machine, controller, values):
-    controller.converge([machine], values).succeeded()
     machine.write(KEPT, "not ours\n")
     run = controller.converge([machine], values, playbook=UNINSTALL).succeeded()
     assert "the data is still in /var/lib/rabbitmq" in run.sentence

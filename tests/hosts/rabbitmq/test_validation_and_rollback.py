@@ -54,14 +54,13 @@ def bare(fresh: Callable[..., list[hosts.Host]]) -> hosts.Host:
 @pytest.fixture(scope="module")
 def values() -> hosts.Settings:
     """The settings that the broker is brought up with."""
-    return hosts.settings()
+    return hosts.settings("it-config")
 
 
 @pytest.fixture(scope="module")
 def broker(bare: hosts.Host, controller: hosts.Controller, values: hosts.Settings) -> Broker:
     """The broker, converged."""
-    controller.converge([bare], values).succeeded()
-    return Broker(bare, controller, values)
+    return Broker(controller.converged(bare.name, values), controller, values)
 
 
 @contextmanager
