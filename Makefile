@@ -26,8 +26,9 @@ inventory: ## an inventory of your own, with new secrets: NAME=prod; BROKER=acti
 check: setup ## lint, types, unit tests and generated pages: under two minutes, no hosts
 	@scripts/check
 
-test: check ## the checks, then real brokers on real hosts
-	@scripts/test
+ONLY :=
+test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, activemq, networks, default
+	@scripts/test $(ONLY)
 
 test-kills: setup ## a converge killed at every moment that is known to matter, and healed by the next (10 minutes)
 	@python -m pytest --color=no -p no:cacheprovider -q tests/hosts/rabbitmq/test_interrupted.py

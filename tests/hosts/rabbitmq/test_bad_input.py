@@ -8,10 +8,10 @@ the end shows it.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -60,14 +60,6 @@ AT_THE_DOOR: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "cookie that others know": (
         {"rabbitmq_erlang_cookie": "AnyAlphaNumericStringWillDo"},
         ("rabbitmq_erlang_cookie", "placeholder", "openssl rand"),
-    ),
-    "cookie of the example, on a host that is not a test host": (
-        {"testbed_host": False, "rabbitmq_erlang_cookie": "test-host-only-Wd3k9Qf6Lz1s"},
-        ("rabbitmq_erlang_cookie: is published", "testbed_host is not true", "`make inventory NAME=prod`"),
-    ),
-    "the example copied whole, with its secrets": (
-        {"ansible_host": "192.0.2.7", **user(), "endpoint_password": "test-host-only-Bv6y3Pd5"},
-        ("rabbitmq_topology_users[0].password: is published", "endpoint_password: is published", "192.0.2.7"),
     ),
     "node name without a host": (
         {"rabbitmq_node_name": "rabbit"},
@@ -133,6 +125,22 @@ AT_THE_DOOR: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "probes without a vhost": ({"endpoint_vhost": None}, ("endpoint_vhost",)),
 }
 
+# What is refused for the inventory as a whole, before a host's own settings are looked at.
+IN_THE_INVENTORY: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "cookie of the example, on a host that is not a test host": (
+        {"testbed_host": False, "rabbitmq_erlang_cookie": "test-host-only-Wd3k9Qf6Lz1s"},
+        ("rabbitmq_erlang_cookie: is published", "testbed_host is not true", "`make inventory NAME=prod`"),
+    ),
+    "the example copied whole, with its secrets": (
+        {"ansible_host": "192.0.2.7", **user(), "endpoint_password": "test-host-only-Bv6y3Pd5"},
+        ("rabbitmq_topology_users[0].password: is published", "endpoint_password: is published", "192.0.2.7"),
+    ),
+}
+
+# The hosts of the runs, with a wrong input each but one.
+RIGHT = "door-right"
+NAMES = {case: f"door-{number:02}" for number, case in enumerate([*AT_THE_DOOR, *IN_THE_INVENTORY])}
+
 ON_THE_HOST: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "no privilege": ({"ansible_become": False}, ("ansible_become", "uid", "true")),
     "name that does not resolve": (
@@ -176,24 +184,69 @@ def bare(fresh: Callable[..., list[hosts.Host]]) -> Iterator[hosts.Host]:
     assert {key for key in before if before[key] != after[key]} == set()
 
 
+REFUSAL = re.compile(r"^fatal: \[(?P<hosts>[^]]+)\]: FAILED!\n(?P<sentences>(?:  .*\n)+)", re.MULTILINE)
+
+
+def at_the_door(
+    controller: hosts.Controller, cases: dict[str, tuple[dict[str, Any], tuple[str, ...]]]
+) -> hosts.Run:
+    """One converge of a host for each of these wrong inputs, and of one with nothing wrong.
+
+    None of these hosts exists: whoever asked one of them before the refusal would find it unreachable.
+    """
+    wrong = {NAMES[case]: changes for case, (changes, _) in cases.items()}
+    values = {
+        name: {"ansible_host": f"10.61.13.{200 + number}", **hosts.settings(**wrong.get(name, {}))}
+        for number, name in enumerate([RIGHT, *wrong])
+    }
+    path = controller.inventory({group: {"hosts": values} for group in ("rabbitmq", "integration")})
+    return controller.run([hosts.PLAYBOOK, "-i", hosts.INVENTORY, "-i", str(path), "site.yml"], path.parent)
+
+
 @pytest.fixture(scope="module")
-def runs(bare: hosts.Host, controller: hosts.Controller) -> dict[str, hosts.Run]:
-    """A converge for each wrong input that the controller can see, two at a time."""
+def door(controller: hosts.Controller) -> hosts.Run:
+    """The run that looks at each host's settings."""
+    return at_the_door(controller, AT_THE_DOOR)
 
-    def converge(case: str) -> tuple[str, hosts.Run]:
-        wrong = AT_THE_DOOR[case][0]
-        # What the host's own variables say, a group's do not change.
-        where = {name: wrong[name] for name in ("ansible_host", "testbed_host") if name in wrong}
-        return case, controller.converge([bare], hosts.settings(**wrong), "-e", json.dumps(where))
 
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        return dict(pool.map(converge, AT_THE_DOOR))
+@pytest.fixture(scope="module")
+def inventory(controller: hosts.Controller) -> hosts.Run:
+    """The run that ends before."""
+    return at_the_door(controller, IN_THE_INVENTORY)
+
+
+def said_of(name: str, run: hosts.Run) -> str:
+    """The sentences in which the run refused a host, or named it, on one line."""
+    found = []
+    for refusal in REFUSAL.finditer(run.output):
+        sentences = " ".join(refusal["sentences"].split()).split("* ")
+        of_the_host = name in refusal["hosts"].replace(",", " ").split()
+        found += [one for one in sentences if of_the_host or name in one]
+    return " ".join(found)
+
+
+def assert_refused(case: str, words: tuple[str, ...], run: hosts.Run) -> None:
+    """The run says of the case's host all of these words, and has asked no host."""
+    said = said_of(NAMES[case], run.refused())
+    missing = [word for word in words if word not in said]
+    assert not missing, f"{missing} not in {said!r} of:\n{run.output}"
+    for late in ("Read the host", "UNREACHABLE"):
+        assert late not in run.output, "a host was read before the refusal"
 
 
 @pytest.mark.parametrize("case", AT_THE_DOOR)
-def test_it_is_refused_at_the_door(case: str, runs: dict[str, hosts.Run]) -> None:
-    run = runs[case].refused(*AT_THE_DOOR[case][1])
-    assert "Read the host" not in run.output, "the host was read before the refusal"
+def test_it_is_refused_at_the_door(case: str, door: hosts.Run) -> None:
+    assert_refused(case, AT_THE_DOOR[case][1], door)
+
+
+@pytest.mark.parametrize("case", IN_THE_INVENTORY)
+def test_it_is_refused_for_the_whole_inventory(case: str, inventory: hosts.Run) -> None:
+    assert_refused(case, IN_THE_INVENTORY[case][1], inventory)
+
+
+def test_one_run_names_every_host_with_something_wrong_and_no_other(door: hosts.Run) -> None:
+    wrong = ", ".join(NAMES[case] for case in AT_THE_DOOR)
+    assert said_of(RIGHT, door).strip() == f"{wrong}: refused above, and no host was changed."
 
 
 @pytest.mark.parametrize("case", ON_THE_HOST)

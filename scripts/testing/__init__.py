@@ -1,0 +1,1 @@
+"""What `make test` is made of: its parts, and how they are run side by side."""

@@ -1,0 +1,177 @@
+"""The parts of `make test`: what each runs, which hosts it shares with others, the seconds it is meant to take.
+
+Two parts run side by side, because budgets are for a machine with two cores. They begin in the order in which they
+stand here, each as soon as there is a place for it and its hosts are free: the longest stand first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+Command = tuple[str, ...]
+
+PLACES = 2
+# Of all parts together, in seconds, on an otherwise idle machine with two cores.
+BUDGET = 25 * 60
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Hosts that one part makes and others go on with; `make` is for a run without that part."""
+
+    name: str
+    make: tuple[Command, ...]
+    remove: tuple[Command, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the tests. `budget` is in seconds, with another part beside it unless it runs `alone`."""
+
+    name: str
+    about: str
+    budget: int
+    commands: tuple[Command, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    leaves: Shared | None = None
+    uses: Shared | None = None
+    alone: bool = False  # it keeps both cores busy by itself, or the others need what it makes
+
+
+def tests(*words: str) -> Command:
+    """The command line of pytest."""
+    return ("python", "-m", "pytest", "--color=no", "-p", "no:cacheprovider", "-q", "--durations=5", *words)
+
+
+def scenario(name: str, *flags: str) -> tuple[Command, ...]:
+    """A molecule scenario from its beginning: without hosts of an earlier run or what molecule remembers of them."""
+    return (
+        ("scripts/testbed", "down", "-i", f"molecule/{name}/inventory"),
+        ("molecule", "reset", "--scenario-name", name),
+        ("molecule", "test", "--scenario-name", name, *flags),
+    )
+
+
+# Files of tests side by side, each with hosts of its own; the one with most tests begins first.
+FILES = ("--numprocesses", "2", "--dist", "loadfile")
+# Of the moments to kill a run at, these few: `make test-kills` has all.
+KILLS = "not after_a_kill or unpacking or writing or dies or restarting or restarted"
+VERSIONS_INVENTORY = "molecule/versions/inventory"
+VERSIONS = Shared(
+    "the hosts of the scenario versions",
+    make=(("scripts/testing/converged", VERSIONS_INVENTORY),),
+    remove=(("scripts/testbed", "down", "-i", VERSIONS_INVENTORY),),
+)
+PARTS = (
+    Part("check", "lint, types, unit tests and generated pages", 120, (("scripts/check",),), alone=True),
+    Part("images", "images of the test hosts", 10, (("scripts/testbed", "build"),), alone=True),
+    Part(
+        "rabbitmq",
+        "bad input, rollback, interruption, repositories, secrets, first boot, first contact, uninstallation",
+        600,
+        (tests(*FILES, "-k", KILLS, "tests/hosts/rabbitmq", "tests/hosts/testbed"),),
+    ),
+    Part(
+        "versions",
+        "molecule: RabbitMQ 3.8, 3.10, 4.0 and 4.3 side by side",
+        240,
+        scenario("versions", "--destroy", "never"),
+        leaves=VERSIONS,
+    ),
+    Part(
+        "topology",
+        "every kind of topology object, on every version",
+        240,
+        (tests("--numprocesses", "2", "--dist", "loadgroup", "tests/hosts/topology"),),
+        {"TOPOLOGY_INVENTORY": VERSIONS_INVENTORY},
+        uses=VERSIONS,
+    ),
+    Part(
+        "probes",
+        "the prober against a broker that is broken on purpose",
+        180,
+        # What is broken is the same on every version; all four would take four times as long.
+        (tests("tests/hosts/probes", "-k", "bookworm"),),
+        {"SMOKE_INVENTORY": VERSIONS_INVENTORY},
+        uses=VERSIONS,
+    ),
+    Part(
+        "activemq",
+        "ActiveMQ by package and by archive, upgrades, a shared store, both brokers on one host",
+        420,
+        (tests(*FILES, "tests/hosts/activemq", "tests/hosts/both"),),
+    ),
+    Part(
+        "networks",
+        "molecule: ActiveMQ on Debian 11, 12 and 13, an archive, a network of brokers, a master and a slave",
+        240,
+        scenario("activemq"),
+    ),
+    Part("default", "molecule: a Debian 12 host as the README has it", 120, scenario("default")),
+)
+
+
+def named(words: Sequence[str], parts: Sequence[Part]) -> list[Part]:
+    """The parts of these names in their order, or all; ValueError with a sentence for a name that there is not."""
+    known = [part.name for part in parts]
+    unknown = [word for word in words if word not in known]
+    if unknown:
+        raise ValueError(
+            f"ONLY is '{' '.join(words)}', and there is no part {', '.join(unknown)}: "
+            f"give one or more of {', '.join(known)}."
+        )
+    return [part for part in parts if part.name in words or not words]
+
+
+def startable(waiting: Sequence[Part], running: Collection[Part], places: int = PLACES) -> list[Part]:
+    """Those of the waiting parts, in their order, that can begin while the others run."""
+    chosen: list[Part] = []
+    for part in waiting:
+        beside = [*running, *chosen]
+        if part.alone or any(one.alone for one in beside):
+            # Nothing overtakes a part that needs the machine: it would never begin.
+            return chosen or ([part] if not beside else [])
+        if len(beside) < places and not _has_to_wait(part, [one for one in waiting if one != part], beside):
+            chosen.append(part)
+    return chosen
+
+
+def _has_to_wait(part: Part, waiting: Sequence[Part], beside: Sequence[Part]) -> bool:
+    """Whether its hosts are not made yet, or another part is busy with them."""
+    if part.uses is None:
+        return False
+    made_by = [one for one in [*waiting, *beside] if one.leaves == part.uses]
+    return bool(made_by) or any(one.uses == part.uses for one in beside)
+
+
+def steps_before(part: Part, chosen: Sequence[Part]) -> tuple[Command, ...]:
+    """What makes a part's shared hosts in a run in which no other part does, for the first that uses them."""
+    if part.uses is None or any(one.leaves == part.uses for one in chosen):
+        return ()
+    users = [one for one in chosen if one.uses == part.uses]
+    return part.uses.make if part == users[0] else ()
+
+
+def steps_after(part: Part, left: Collection[Part]) -> tuple[Command, ...]:
+    """What removes a part's shared hosts; `left` are the parts of the run that have not ended."""
+    shared = part.uses or part.leaves
+    if shared is None or any(shared in (one.uses, one.leaves) for one in left):
+        return ()
+    return shared.remove
+
+
+def table(parts: Sequence[Part], taken: Mapping[str, int], failed: Collection[str], total: int) -> list[str]:
+    """What each part took against its budget: information, and no reason to fail."""
+    lines = [f"{'part':<20}{'budget':>8}{'taken':>8}"]
+    for part in parts:
+        seconds = taken.get(part.name)
+        if seconds is None:
+            lines.append(f"{part.name:<20}{part.budget:>8}{'-':>8}  not run")
+            continue
+        remark = ["FAILED"] * (part.name in failed) + ["over"] * (seconds > part.budget)
+        lines.append(f"{part.name:<20}{part.budget:>8}{seconds:>8}  {', '.join(remark)}".rstrip())
+    # Parts run side by side: the whole is less than their sum.
+    if len(parts) == len(PARTS):
+        lines.append(f"{'all':<20}{BUDGET:>8}{total:>8}{'  over' if total > BUDGET else ''}")
+    return lines

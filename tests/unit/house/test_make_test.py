@@ -1,0 +1,117 @@
+"""The parts of `make test`: which run side by side, what their hosts need, and what is said at the end."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+from role_files import ROOT
+from testing import parts
+from testing.parts import PARTS, Part, Shared
+from testing.runner import Runner
+
+HOSTS = Shared("some hosts", make=(("make",),), remove=(("remove",),))
+FIRST = Part("first", "", 10, (("true",),), alone=True)
+MAKER = Part("maker", "", 10, (("true",),), leaves=HOSTS)
+USER = Part("user", "", 10, (("true",),), uses=HOSTS)
+OTHER_USER = Part("other-user", "", 10, (("true",),), uses=HOSTS)
+FREE = Part("free", "", 10, (("true",),))
+MORE = Part("more", "", 10, (("true",),))
+
+
+def test_names_choose_parts_and_none_chooses_all() -> None:
+    assert parts.named([], PARTS) == list(PARTS)
+    assert [part.name for part in parts.named(["images", "check"], PARTS)] == ["check", "images"]
+
+
+def test_a_part_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    command = [ROOT / "scripts/test", "topologyy"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 64 and done.stdout == ""
+    assert "ONLY is 'topologyy', and there is no part topologyy: give one or more of check," in done.stderr
+    assert all(part.name in done.stderr for part in PARTS)
+
+
+def test_make_help_names_every_part() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    told = re.search(r"^test:.*ONLY=part runs one of (.*)$", makefile, re.MULTILINE)
+    assert told and told[1].split(", ") == [part.name for part in PARTS]
+
+
+def test_names_of_parts_are_their_own_and_shared_hosts_have_one_maker() -> None:
+    assert len({part.name for part in PARTS}) == len(PARTS)
+    used = {part.uses for part in PARTS if part.uses}
+    assert [part.leaves for part in PARTS if part.leaves] == list(used)
+
+
+def test_two_parts_run_side_by_side_in_their_order() -> None:
+    assert parts.startable([FREE, MORE, MAKER], []) == [FREE, MORE]
+    assert parts.startable([MORE, MAKER], [FREE]) == [MORE]
+    assert parts.startable([MAKER], [FREE, MORE]) == []
+
+
+def test_a_part_that_needs_the_machine_waits_for_the_others_and_is_not_overtaken() -> None:
+    assert parts.startable([FIRST, FREE], []) == [FIRST]
+    assert parts.startable([FREE], [FIRST]) == []
+    assert parts.startable([FIRST, FREE], [MORE]) == []
+    assert parts.startable([MORE, FIRST, FREE], []) == [MORE]
+
+
+def test_who_uses_hosts_waits_until_they_are_made_and_for_who_is_busy_with_them() -> None:
+    assert parts.startable([MAKER, USER, FREE], []) == [MAKER, FREE]
+    assert parts.startable([USER, FREE], [MAKER]) == [FREE]
+    assert parts.startable([USER, OTHER_USER, FREE], []) == [USER, FREE]
+    assert parts.startable([OTHER_USER], [USER]) == []
+    assert parts.startable([OTHER_USER], [FREE]) == [OTHER_USER]
+
+
+def test_hosts_are_made_for_the_first_that_uses_them_where_no_part_leaves_them() -> None:
+    assert parts.steps_before(USER, [MAKER, USER]) == ()
+    assert parts.steps_before(USER, [USER, OTHER_USER]) == HOSTS.make
+    assert parts.steps_before(OTHER_USER, [USER, OTHER_USER]) == ()
+    assert parts.steps_before(FREE, [FREE]) == ()
+
+
+def test_hosts_are_removed_after_the_last_that_has_to_do_with_them() -> None:
+    assert parts.steps_after(MAKER, [FREE]) == HOSTS.remove
+    assert parts.steps_after(MAKER, [USER]) == ()
+    assert parts.steps_after(USER, [OTHER_USER]) == ()
+    assert parts.steps_after(OTHER_USER, [FREE]) == HOSTS.remove
+
+
+def run(capsys: pytest.CaptureFixture[str], *chosen: Part) -> tuple[bool, str]:
+    passed = Runner(chosen).run()
+    return passed, capsys.readouterr().out
+
+
+def test_output_bears_the_parts_name_and_the_end_says_what_each_took(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    slow = Part("slow", "", 0, (("sleep", "1"),))
+    loud = Part(
+        "loud", "", 10, (("sh", "-c", "echo to you; echo and you >&2; echo $WHAT"),), {"WHAT": "that"}
+    )
+    passed, output = run(capsys, slow, loud)
+    assert passed
+    assert "loud | to you\n" in output and "loud | and you\n" in output and "loud | that\n" in output
+    assert re.search(r"^slow +0 +1  over$", output, re.MULTILINE)
+    assert re.search(r"^loud +10 +\d$", output, re.MULTILINE)
+
+
+def test_after_a_part_that_fails_none_begins_and_the_table_is_printed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    broken = Part("broken", "", 10, (("false",), ("echo", "not reached")), uses=HOSTS)
+    broken_hosts = Shared("some hosts", make=(("echo", "made"),), remove=(("echo", "removed"),))
+    broken = Part("broken", "", 10, (("false",), ("echo", "not reached")), uses=broken_hosts, alone=True)
+    passed, output = run(capsys, broken, FREE)
+    assert not passed
+    assert "broken | made" in output and "not reached" not in output and "removed" not in output
+    assert re.search(r"^broken +10 +0  FAILED$", output, re.MULTILINE)
+    assert re.search(r"^free +10 +-  not run$", output, re.MULTILINE)
+
+
+def test_a_command_that_there_is_not_fails_its_part(capsys: pytest.CaptureFixture[str]) -> None:
+    passed, output = run(capsys, Part("lost", "", 10, (("no-such-program",),)))
+    assert not passed and "no-such-program" in output
