@@ -27,7 +27,7 @@ def run(options: argparse.Namespace, progress: Progress) -> None:
     sources = inputs.digest(inputs.files())
     keys = {
         host: inputs.key(
-            hosts.made_from(host, known), sources, inputs.variables(listing, host.name), options.step
+            hosts.made_from(host, known), sources, inputs.variables(listing, host.address), options.step
         )
         for host in wanted
     }

@@ -43,16 +43,22 @@ def digest(paths: Iterable[Path], project: Path = PROJECT) -> str:
     return total.hexdigest()
 
 
-def variables(listing: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A host's variables and groups, from what ``ansible-inventory --list`` printed."""
+def variables(listing: Mapping[str, Any], address: str) -> dict[str, Any]:
+    """Variables and groups of all that an inventory has at an address, from what ``ansible-inventory --list`` printed.
+
+    A machine may be several hosts of an inventory: brokers that share it, each with variables of its own.
+    """
+    known = listing.get("_meta", {}).get("hostvars", {})
     groups = {
-        group
-        for group, content in listing.items()
-        if isinstance(content, dict) and name in _members(listing, group)
+        group: _members(listing, group) for group, content in listing.items() if isinstance(content, dict)
     }
     return {
-        "variables": listing.get("_meta", {}).get("hostvars", {}).get(name, {}),
-        "groups": sorted(groups),
+        name: {
+            "variables": found,
+            "groups": sorted(group for group, members in groups.items() if name in members),
+        }
+        for name, found in known.items()
+        if found.get("ansible_host") == address
     }
 
 

@@ -6,7 +6,6 @@ Hosts, converges and what can be said of them come from hosts.py beside this fil
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import ssl
@@ -14,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,20 +53,12 @@ def host(name: str) -> Host:
     )
 
 
-def testbed(verb: str, *names: str) -> None:
-    """Run scripts/testbed for hosts of the folder's inventory."""
-    command = [str(ROOT / "scripts" / "testbed"), verb, "-i", INVENTORY, *names]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1800, check=False)
-    assert done.returncode == 0, f"scripts/testbed {verb} {' '.join(names)}: {done.stderr or done.stdout}"
-
-
 @contextmanager
 def fresh(*names: str) -> Iterator[list[Host]]:
-    """Hosts with a clean start; removed at the end, unless BROKERKIT_KEEP_HOSTS asks to leave them for a look."""
-    testbed("reset", *names)
+    """Hosts with a clean start; removed at the end."""
+    hosts.testbed("reset", *names, inventory=INVENTORY)
     yield [host(name) for name in names]
-    if not os.environ.get("BROKERKIT_KEEP_HOSTS"):
-        testbed("down", *names)
+    hosts.take_down(*names, inventory=INVENTORY)
 
 
 def settings(**changes: Any) -> Settings:
@@ -105,18 +96,28 @@ class Brokers:
 
     def play(self, playbook: str, *flags: str, limit: str = "", **changes: Any) -> Run:
         """Run a playbook on all of them, or on `limit` alone, with `changes` laid over their settings."""
-        self.controller.runs += 1
-        home = self.controller.directory / str(self.controller.runs)
-        home.mkdir(mode=0o700)
-        inventory = {"activemq": {"hosts": {}, "vars": {"endpoints_file": str(home / "endpoints.json")}}}
-        for name, values in self.members.items():
-            variables = {**values, **(changes if not limit or name == limit else {})}
-            inventory["activemq"]["hosts"][name] = {"ansible_host": self.hosts[name].address, **variables}
-        path = home / "inventory.json"
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(inventory), encoding="utf-8")
-        command = [PLAYBOOK, "-i", INVENTORY, "-i", str(path), playbook, *flags]
-        return self.controller.run(command + (["--limit", f"{limit},localhost"] if limit else []), home)
+        path = self._inventory(changes, limit)
+        endpoints = ["-e", f"endpoints_file={path.parent / 'endpoints.json'}"]
+        command = [PLAYBOOK, "-i", INVENTORY, "-i", str(path), *endpoints, playbook, *flags]
+        return self.controller.run(
+            command + (["--limit", f"{limit},localhost"] if limit else []), path.parent
+        )
+
+    def thawed_or(self, make: Callable[[], object]) -> None:
+        """Give the host of all of them the disk that `make` has left it with: see hosts.thawed_or."""
+        (machine,) = set(self.hosts.values())
+        hosts.thawed_or(make, self._inventory({}, ""), machine.name, INVENTORY)
+
+    def _inventory(self, changes: Mapping[str, Any], limit: str) -> Path:
+        members = {
+            name: {
+                "ansible_host": self.hosts[name].address,
+                **values,
+                **(changes if not limit or name == limit else {}),
+            }
+            for name, values in self.members.items()
+        }
+        return self.controller.inventory({"activemq": {"hosts": members}})
 
 
 def smoke(endpoints: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

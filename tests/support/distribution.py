@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -27,8 +29,32 @@ def maven(*words: str) -> None:
     subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
 
 
-def assembled(version: str, directory: Path, console_of: Path, **parts: str) -> Path:
-    """Return the archive of a version, with the web console.
+def released(version: str, cache: Path) -> Path:
+    """The archive of a version as upstream has released it, from the cache or from Maven's repository."""
+    archive = cache / f"apache-activemq-{version}-bin.tar.gz"
+    if not archive.exists():
+        artifact = f"org.apache.activemq:apache-activemq:{version}:tar.gz:bin"
+        maven(f"{PLUGIN}:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={cache}")
+    return archive
+
+
+def assembled(version: str, cache: Path, console_of: Path, **parts: str) -> Path:
+    """The archive of a version with the web console, put together once for the parts of today.
+
+    The cache has it under another name than upstream's archives, for which the role would take it.
+    """
+    made_of = repr((version, sorted(parts.items()), POM.read_text(encoding="utf-8"), API, console_of.name))
+    digest = hashlib.sha256(made_of.encode()).hexdigest()[:12]
+    archive = cache / f"assembled-{version}-{digest}.tar.gz"
+    if not archive.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as directory:
+            _assemble(version, Path(directory), console_of, **parts).rename(archive)
+    return archive
+
+
+def _assemble(version: str, directory: Path, console_of: Path, **parts: str) -> Path:
+    """Put an archive together in a directory.
 
     `parts` are the versions of `run`, `spring`, `log4j`, `console`, `jetty` and `jolokia`. `console_of` is an archive
     as released: it has the file that has the console look at the broker it runs in.
@@ -45,7 +71,7 @@ def assembled(version: str, directory: Path, console_of: Path, **parts: str) -> 
     starter.rename(home / "bin" / "activemq.jar")
     _add_console(home, parts["console"], console_of)
     archive = directory / f"{home.name}-bin.tar.gz"
-    with tarfile.open(archive, "w:gz") as writer:
+    with tarfile.open(archive, "w:gz", compresslevel=1) as writer:
         writer.add(home, home.name)
     return archive
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
+import hosts
 import pytest
 from activemq_hosts import (
+    INVENTORY,
     Brokers,
     Settings,
     client,
@@ -22,8 +24,8 @@ from activemq_hosts import (
     smoke,
     unit,
 )
-from distribution import assembled
-from hosts import Controller, Host, Run, listens
+from distribution import assembled, released
+from hosts import Controller, Run, listens
 
 NAME = "am-six"
 FIVE, SIX = "5.18.3", "6.3.1"
@@ -35,17 +37,46 @@ PARTS = {
     "6.1.8": {**_COMMON, "spring": "6.1.21", "jetty": "11.0.26", "jolokia": "2.4.0"},
     SIX: {**_COMMON, "spring": "7.0.8", "jetty": "12.1.8", "jolokia": "2.6.0"},
 }
+CACHE = Path("~/.cache/brokerkit").expanduser()  # of the role, too
 UPGRADE = "playbooks/activemq_upgrade.yml"
 KEPT = [f"of version five {number}" for number in range(20)]
 
 
-def had(version: str, directory: Path, console_of: Path, **parts: str) -> Settings:
-    """The settings that say where a version comes from; where it cannot be had, its tests are skipped."""
+@pytest.fixture(scope="module")
+def five(controller: Controller) -> Iterator[Brokers]:
+    """A broker of the older version, with messages in its store."""
+    values = settings(
+        activemq_installation="archive",
+        activemq_archive_source="maven",
+        activemq_archive_cache=str(CACHE),
+        activemq_version=FIVE,
+        activemq_connectors=[{"protocol": name} for name in ("stomp", "openwire", "amqp", "mqtt")],
+    )
+    broker = Brokers(controller, {NAME: values}, {NAME: host(NAME)})
+
+    def make() -> None:
+        run = broker.play("site.yml")
+        if run.code and "is not there on the controller" in run.sentence:
+            pytest.skip(f"the archive of ActiveMQ {FIVE} cannot be had here: {run.sentence[-300:]}")
+        run.succeeded()
+        with client(host(NAME).address) as (connection, inbox):
+            for queue in ("there", "back"):
+                for body in KEPT:
+                    send(connection, inbox, f"brokerkit.smoke.{queue}", body)
+
+    # How a broker of version five is made from the archive is what test_archive.py tests.
+    broker.thawed_or(make)
+    yield broker
+    hosts.take_down(NAME, inventory=INVENTORY)
+
+
+def with_console(version: str) -> Settings:
+    """The settings of a newer version with its web console, one file of which is of the older version's archive."""
     missing = f"ActiveMQ {version} cannot be had here, nothing was proven of it: "
     if shutil.which("mvn") is None:
         pytest.skip(f"{missing}mvn is not on this machine")
     try:
-        archive = assembled(version, directory, console_of, **parts)
+        archive = assembled(version, CACHE, released(FIVE, CACHE), **PARTS[version])
     except subprocess.CalledProcessError as error:
         pytest.skip(missing + (error.stdout + error.stderr)[-300:])
     return {
@@ -57,42 +88,9 @@ def had(version: str, directory: Path, console_of: Path, **parts: str) -> Settin
 
 
 @pytest.fixture(scope="module")
-def five(
-    controller: Controller,
-    fresh: Callable[..., list[Host]],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Brokers:
-    """A broker of the older version, with messages in its store."""
-    fresh(NAME)
-    values = settings(
-        activemq_installation="archive",
-        activemq_archive_source="maven",
-        activemq_archive_cache=str(tmp_path_factory.mktemp("archives")),
-        activemq_version=FIVE,
-        activemq_connectors=[{"protocol": name} for name in ("stomp", "openwire", "amqp", "mqtt")],
-    )
-    broker = Brokers(controller, {NAME: values}, {NAME: host(NAME)})
-    run = broker.play("site.yml")
-    if run.code and "is not there on the controller" in run.sentence:
-        pytest.skip(f"the archive of ActiveMQ {FIVE} cannot be had here: {run.sentence[-300:]}")
-    run.succeeded()
-    with client(host(NAME).address) as (connection, inbox):
-        for queue in ("there", "back"):
-            for body in KEPT:
-                send(connection, inbox, f"brokerkit.smoke.{queue}", body)
-    return broker
-
-
-def with_console(five: Brokers, version: str, directory: Path) -> Settings:
-    """The settings of a newer version with its web console, one file of which is of the older version's archive."""
-    released = Path(five.members[NAME]["activemq_archive_cache"]) / f"apache-activemq-{FIVE}-bin.tar.gz"
-    return had(version, directory, released, **PARTS[version])
-
-
-@pytest.fixture(scope="module")
-def six(five: Brokers, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def six() -> Settings:
     """Where the newer version comes from."""
-    return with_console(five, SIX, tmp_path_factory.mktemp("six"))
+    return with_console(SIX)
 
 
 @pytest.fixture(scope="module")
@@ -128,9 +126,9 @@ def test_the_way_back_is_the_copy_of_the_store(five: Brokers, upgraded: Run) -> 
 
 @pytest.mark.parametrize("version", PARTS)
 def test_the_web_console_of_version_six_is_for_the_administrator_alone(
-    five: Brokers, six: Settings, tmp_path: Path, version: str
+    five: Brokers, six: Settings, version: str
 ) -> None:
-    newer = six if version == SIX else with_console(five, version, tmp_path)
+    newer = six if version == SIX else with_console(version)
     five.play(UPGRADE, **newer, activemq_console=True).succeeded()
     where = five.hosts[NAME]
     assert console_answers(where) == [401, 401, 200, 200, 200, 403]

@@ -14,11 +14,17 @@ from testbed_lib.settings import FROZEN_MOST, FROZEN_SECONDS
 
 RABBIT = Host("rabbit1", "bookworm", "10.61.13.11")
 LISTING = {
-    "_meta": {"hostvars": {"rabbit1": {"rabbitmq_heartbeat": 60}, "other": {"rabbitmq_heartbeat": 30}}},
+    "_meta": {
+        "hostvars": {
+            "rabbit1": {"ansible_host": "10.61.13.11", "rabbitmq_heartbeat": 60},
+            "active1": {"ansible_host": "10.61.13.11", "activemq_heap": "256m"},
+            "other": {"ansible_host": "10.61.13.12", "rabbitmq_heartbeat": 30},
+        }
+    },
     "all": {"children": ["ungrouped", "brokers"]},
-    "brokers": {"children": ["rabbitmq"]},
-    "rabbitmq": {"hosts": ["rabbit1"]},
-    "activemq": {"hosts": ["other"]},
+    "brokers": {"children": ["rabbitmq", "activemq"]},
+    "rabbitmq": {"hosts": ["rabbit1", "other"]},
+    "activemq": {"hosts": ["active1"]},
 }
 NOW = 1_800_000_000.0
 
@@ -70,9 +76,12 @@ def test_all_that_a_play_reads_is_among_the_sources() -> None:
     assert all((inputs.PROJECT / source).exists() for source in inputs.SOURCES)
 
 
-def test_the_variables_are_those_of_the_host_and_of_its_groups() -> None:
-    found = inputs.variables(LISTING, "rabbit1")
-    assert found == {"variables": {"rabbitmq_heartbeat": 60}, "groups": ["all", "brokers", "rabbitmq"]}
+def test_the_variables_are_those_of_every_broker_on_the_machine_with_their_groups() -> None:
+    found = inputs.variables(LISTING, "10.61.13.11")
+    assert found["rabbit1"]["variables"]["rabbitmq_heartbeat"] == 60
+    assert found["rabbit1"]["groups"] == ["all", "brokers", "rabbitmq"]
+    assert found["active1"]["groups"] == ["activemq", "all", "brokers"]
+    assert "other" not in found
 
 
 @pytest.mark.parametrize(
@@ -80,8 +89,8 @@ def test_the_variables_are_those_of_the_host_and_of_its_groups() -> None:
     [
         {"machine": ["another image"]},
         {"sources": "other roles"},
-        {"inventory": {"variables": {"rabbitmq_heartbeat": 30}, "groups": []}},
-        {"inventory": {"variables": {"rabbitmq_heartbeat": 60}, "groups": ["rabbitmq"]}},
+        {"inventory": {"rabbit1": {"variables": {"rabbitmq_heartbeat": 30}, "groups": []}}},
+        {"inventory": {"rabbit1": {"variables": {"rabbitmq_heartbeat": 60}, "groups": ["rabbitmq"]}}},
         {"step": "clustered"},
     ],
 )
@@ -89,7 +98,7 @@ def test_everything_that_went_into_a_host_is_in_its_key(change: dict[str, object
     given = {
         "machine": ["image"],
         "sources": "roles",
-        "inventory": {"variables": {"rabbitmq_heartbeat": 60}, "groups": []},
+        "inventory": {"rabbit1": {"variables": {"rabbitmq_heartbeat": 60}, "groups": []}},
         "step": "converged",
     }
     assert inputs.key(**given) == inputs.key(**dict(given))  # type: ignore[arg-type]
