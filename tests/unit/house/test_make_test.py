@@ -39,6 +39,23 @@ def test_make_help_names_every_part() -> None:
     assert told and told[1].split(", ") == [part.name for part in PARTS]
 
 
+def test_the_documentation_has_every_part_and_where_its_tests_are() -> None:
+    text = (ROOT / "docs/testing.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE)
+    assert rows == [part.name for part in PARTS]
+    assert all((ROOT / folder).is_dir() for folder in re.findall(r"`(tests/hosts/[a-z]+)`", text))
+
+
+def test_every_folder_of_tests_on_hosts_is_in_a_part() -> None:
+    run = " ".join(word for part in PARTS for command in part.commands for word in command)
+    folders = {
+        f"tests/hosts/{path.name}"
+        for path in (ROOT / "tests/hosts").iterdir()
+        if list(path.glob("test_*.py"))
+    }
+    assert {folder for folder in folders if folder not in run} == set()
+
+
 def test_names_of_parts_are_their_own_and_shared_hosts_have_one_maker() -> None:
     assert len({part.name for part in PARTS}) == len(PARTS)
     used = {part.uses for part in PARTS if part.uses}
