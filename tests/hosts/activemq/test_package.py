@@ -315,6 +315,24 @@ def test_a_copy_of_the_store_brings_its_messages_back(pair: Brokers, debian12: H
     assert drain(debian12.address, queue) == ["kept"]
 
 
+def test_a_copy_without_room_leaves_nothing_behind_and_the_broker_running(
+    pair: Brokers, debian12: Host
+) -> None:
+    copies = "/var/backups/activemq"
+    debian12.run(f"mkdir -p {copies} && mount -t tmpfs -o size=16k tmpfs {copies}")
+    try:
+        debian12.attempt(f"dd if=/dev/zero of={copies}/filler bs=4k")
+        for verb in ("backup", "upgrade"):
+            run = pair.play(f"playbooks/activemq_{verb}.yml", limit=TWELVE)
+            run.refused(
+                "activemq_backup_directory: the store of am-debian12 could not be copied", "No space left"
+            )
+            assert debian12.run(f"ls -A {copies}").split() == ["filler"]
+            assert unit(debian12, "ActiveState") == "active"
+    finally:
+        debian12.run(f"umount {copies}")
+
+
 def test_a_bridge_over_tls_goes_one_way(pair: Brokers, debian12: Host, tmp_path: Path) -> None:
     to, queue = pair.hosts[THIRTEEN].address, "brokerkit.smoke.one-way"
     issued = certificates(tmp_path, debian12.address, to)
