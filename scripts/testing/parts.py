@@ -41,7 +41,7 @@ class Part:
 
 def tests(*words: str) -> Command:
     """The command line of pytest."""
-    return ("python", "-m", "pytest", "--color=no", "-p", "no:cacheprovider", "-v", "--durations=5", *words)
+    return ("python", "-m", "pytest", "--color=no", "-p", "no:cacheprovider", "-q", "--durations=5", *words)
 
 
 def scenario(name: str, *flags: str) -> tuple[Command, ...]:

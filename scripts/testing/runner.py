@@ -14,6 +14,9 @@ from pathlib import Path
 
 from testing.parts import PLACES, Command, Part, startable, steps_after, steps_before, table
 
+HEARTBEAT = (
+    60  # seconds after which a run says that it still lives, as pytest prints a line for dozens of tests
+)
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -31,20 +34,10 @@ class Runner:
 
     def run(self) -> bool:
         """Run the parts; after one that fails no other begins, and its hosts stay up to look at."""
-        waiting = list(self._parts)
-        running: dict[Future[bool], Part] = {}
         try:
             with ThreadPoolExecutor(PLACES) as pool:
                 try:
-                    while running or (waiting and not self._failed):
-                        if not self._failed:
-                            for part in startable(waiting, running.values()):
-                                waiting.remove(part)
-                                running[pool.submit(self._part, part, [*waiting, *running.values()])] = part
-                        for done in wait(running, return_when=FIRST_COMPLETED).done:
-                            part = running.pop(done)
-                            if not done.result():
-                                self._failed.append(part.name)
+                    self._run_in(pool)
                 finally:
                     # Also where somebody has interrupted the run: nothing goes on behind its back.
                     self._stop()
@@ -53,6 +46,22 @@ class Runner:
             print("\n".join(table(self._parts, self._taken, self._failed, self._seconds(self._started))))
         self._say(f"FAILED: {', '.join(self._failed)}" if self._failed else "all passed")
         return not self._failed
+
+    def _run_in(self, pool: ThreadPoolExecutor) -> None:
+        """Start parts as places become free, until all have ended or one has failed and the others ended."""
+        waiting = list(self._parts)
+        running: dict[Future[bool], Part] = {}
+        while running or (waiting and not self._failed):
+            for part in [] if self._failed else startable(waiting, running.values()):
+                waiting.remove(part)
+                running[pool.submit(self._part, part, [*waiting, *running.values()])] = part
+            ended = wait(running, timeout=HEARTBEAT, return_when=FIRST_COMPLETED).done
+            if not ended:
+                self._say(f"{', '.join(part.name for part in running.values())}: still running")
+            for done in ended:
+                part = running.pop(done)
+                if not done.result():
+                    self._failed.append(part.name)
 
     def _part(self, part: Part, others: Sequence[Part]) -> bool:
         """Run one part to its end."""
@@ -86,7 +95,7 @@ class Runner:
             process = subprocess.Popen(
                 command,
                 cwd=PROJECT,
-                env={**os.environ, **part.environment},
+                env={**os.environ, "NO_COLOR": "1", **part.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
