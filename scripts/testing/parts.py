@@ -68,7 +68,7 @@ PARTS = (
     Part("images", "images of the test hosts", 10, (("scripts/testbed", "build"),), alone=True),
     Part(
         "rabbitmq",
-        "bad input, rollback, interruption, repositories, secrets, first boot, first contact, uninstallation",
+        "bad input, rollback, interruption, changes by hand, repositories, secrets, first boot and contact, uninstallation",
         600,
         (tests(*FILES, "-k", KILLS, "tests/hosts/rabbitmq", "tests/hosts/testbed"),),
     ),
@@ -98,7 +98,7 @@ PARTS = (
     ),
     Part(
         "activemq",
-        "ActiveMQ by package and by archive, upgrades, a shared store, both brokers on one host",
+        "ActiveMQ by package and by archive, upgrades, changes by hand, a shared store, both brokers on one host",
         420,
         (tests(*FILES, "tests/hosts/activemq", "tests/hosts/both"),),
     ),
