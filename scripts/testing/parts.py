@@ -68,7 +68,7 @@ PARTS = (
     Part("images", "images of the test hosts", 10, (("scripts/testbed", "build"),), alone=True),
     Part(
         "rabbitmq",
-        "bad input, rollback, interruption, changes by hand, repositories, secrets, first boot and contact, uninstallation",
+        "bad input, rollback, interruption, changes by hand, repositories, secrets, first contact, uninstallation",
         600,
         (tests(*FILES, "-k", KILLS, "tests/hosts/rabbitmq", "tests/hosts/testbed"),),
     ),
