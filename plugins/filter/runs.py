@@ -63,6 +63,11 @@ def run_refusals(run: Mapping[str, Any]) -> list[str]:
     return runs.refusals(run, tags_of_the_run)
 
 
+def day2_tag_refusals(run: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with the tags of a playbook that has none, in sentences."""
+    return runs.tag_refusals(run["tags"], run["skip_tags"], tags_of_the_run, ())
+
+
 class FilterModule:
     """What Ansible looks for in this file."""
 
@@ -72,4 +77,5 @@ class FilterModule:
             "broker_inventory_refusals": shared_machines.refusals,
             "broker_elsewhere_refusals": runs.elsewhere_refusals,
             "broker_run_refusals": run_refusals,
+            "broker_tag_refusals": day2_tag_refusals,
         }

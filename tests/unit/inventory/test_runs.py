@@ -73,6 +73,12 @@ def test_where_nobody_can_know_the_tags_a_slip_alone_is_refused() -> None:
     assert sentence.startswith("--tags: 'provison' is not a tag (did you mean provision?)")
 
 
+def test_a_playbook_without_tags_would_do_nothing_with_one_of_ours() -> None:
+    (sentence,) = runs.tag_refusals(["declare"], [], lambda: {"always"}, ())
+    assert sentence == "--tags: 'declare' is not a tag; this playbook has none, so that nothing would be done"
+    assert runs.tag_refusals(["all"], ["declare"], lambda: {"always"}, ()) == []
+
+
 def test_a_run_with_the_usual_tags_pays_for_nothing() -> None:
     assert runs.tag_refusals(["provision", "always"], ["never"], lambda: pytest.fail("asked")) == []
 

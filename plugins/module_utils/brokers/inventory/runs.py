@@ -30,24 +30,33 @@ def version_refusals(version: str) -> list[str]:
     ]
 
 
-def tag_refusals(run: Collection[str], skipped: Collection[str], known: Known = lambda: TAGS) -> list[str]:
+def tag_refusals(
+    run: Collection[str],
+    skipped: Collection[str],
+    known: Known = lambda: TAGS,
+    carried: Collection[str] = TAGS,
+) -> list[str]:
     """Return a sentence for each tag of --tags that nothing carries, and of --skip-tags that is a slip for one of ours.
 
-    A tag to skip may be that of somebody else's playbook, or a convention: molecule always skips `notest`. `known` says
-    which tags the run has, or None where that cannot be told: then a slip alone is refused.
+    A tag to skip may be that of somebody else's playbook, or a convention: molecule always skips `notest`. `carried` is
+    what the plays of ours have. `known` says which tags the run has, or None where that cannot be told: then a slip
+    alone is refused.
     """
-    strange = sorted({*run, *skipped} - set(TAGS) - _BUILT_IN_TAGS)
+    strange = sorted({*run, *skipped} - set(carried) - _BUILT_IN_TAGS)
     there = known() if strange else None
+    exist = [*carried, *sorted(set(there or ()) - set(carried) - _BUILT_IN_TAGS)]
+    words = (
+        f"those that exist are {', '.join(exist)}"
+        if exist
+        else "this playbook has none, so that nothing would be done"
+    )
     found = []
     for option, tags in (("--tags", run), ("--skip-tags", skipped)):
         for tag in (one for one in strange if one in tags and one not in (there or ())):
-            near = difflib.get_close_matches(tag, TAGS, n=1)
+            near = difflib.get_close_matches(tag, carried, n=1)
             if near or (option == "--tags" and there is not None):
                 hint = f" (did you mean {near[0]}?)" if near else ""
-                others = sorted(set(there or ()) - set(TAGS) - _BUILT_IN_TAGS)
-                found.append(
-                    f"{option}: '{tag}' is not a tag{hint}; those that exist are {', '.join([*TAGS, *others])}"
-                )
+                found.append(f"{option}: '{tag}' is not a tag{hint}; {words}")
     return found
 
 
@@ -110,6 +119,6 @@ def elsewhere_refusals(
 
 def refusals(run: Mapping[str, Any], known: Known = lambda: TAGS) -> list[str]:
     """Return what is wrong with a run: tags that nothing carries, hosts that are no brokers."""
-    return tag_refusals(run["tags"], run["skip_tags"], known) + host_refusals(
+    return tag_refusals(run["tags"], run["skip_tags"], known, run.get("carried", TAGS)) + host_refusals(
         run["groups"], run["hosts"], run["wanted"], run["sources"]
     )
