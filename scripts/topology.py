@@ -31,7 +31,7 @@ one source is drawn; of two, the difference:
   every user of this machine can read a process's arguments.
 
 exit codes (those of sysexits.h):
-    0  drawn, whether there is a difference or not (playbooks/drift.yml tells)
+    0  drawn, whether there is a difference or not (playbooks/topology_drift.yml tells)
     1  the broker refused the login, or an answer made no sense
    64  wrong arguments
    65  a file does not hold what it should

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the tables of variables into README.md and docs/variables.md from the roles' argument specs."""
+"""Writes the tables of variables into the README, docs/variables.md and each role's README from the argument specs."""
 
 from __future__ import annotations
 
@@ -130,7 +130,14 @@ def nested(options: Options, path: str = "") -> Iterator[tuple[str, Options]]:
 def role_section(role: str, entries: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the heading, the entry points and the tables of one role."""
     main = entries["main"]
-    parts = [f"## {role}\n", f"{words(main.get('short_description'))}. {words(main.get('description'))}\n"]
+    about = f"{words(main.get('short_description'))}. {words(main.get('description'))}"
+    return f"## {role}\n\n{about}\n\n{role_tables(entries)}"
+
+
+def role_tables(entries: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the entry points and the tables of one role."""
+    main = entries["main"]
+    parts = []
     others = [name for name in entries if name != "main"]
     if others:
         points = (f"* `{name}`: {words(entries[name].get('short_description'))}" for name in others)
@@ -156,7 +163,8 @@ def pages(root: Path) -> list[Page]:
         table({name: specs[role]["main"]["options"][name] for name in names})
         for role, names in IN_README.items()
     )
-    return [Page(root / "README.md", chosen), Page(root / "docs/variables.md", everything)]
+    own = [Page(root / "roles" / role / "README.md", role_tables(entries)) for role, entries in specs.items()]
+    return [Page(root / "README.md", chosen), Page(root / "docs/variables.md", everything), *own]
 
 
 def main(argv: Sequence[str], stdout: IO[str], stderr: IO[str], root: Path = ROOT) -> int:

@@ -179,7 +179,12 @@ def test_drift_ends_with_an_error_and_a_report(folder):
     """On every host at once: each of these runs costs the controller seconds."""
     drifted = {**SECOND, "users": [{**SECOND["users"][0], "tags": ["policymaker"]}]}
     output = ansible(
-        "playbooks/drift.yml", "-e", document(folder, drifted), "-e", f"drift_report_dir={folder}", status=2
+        "playbooks/topology_drift.yml",
+        "-e",
+        document(folder, drifted),
+        "-e",
+        f"drift_report_dir={folder}",
+        status=2,
     )
     for name in host_variables():
         assert f"{name} does not hold what is declared: update users bk-role" in output
@@ -192,7 +197,7 @@ def test_whatever_a_broker_holds_what_is_adopted_has_not_drifted(folder, brokers
     for broker in brokers:
         with closing(broker.client()) as client:
             client.send(Request("POST", "/api/definitions", odd(broker.version)))
-    ansible("playbooks/adopt.yml", "-e", f"adopt_dir={folder}/adopted/host_vars")
+    ansible("playbooks/topology_adopt.yml", "-e", f"adopt_dir={folder}/adopted/host_vars")
     (folder / "adopted" / "hosts.yml").write_text("all:\n")
     for broker in brokers:
         host = folder / "adopted" / "host_vars" / broker.name
@@ -205,7 +210,7 @@ def test_whatever_a_broker_holds_what_is_adopted_has_not_drifted(folder, brokers
         [BIN / "ansible-vault", "encrypt", *vault, host / "vault.yml"], check=True, capture_output=True
     )
     adopted = ("-i", folder / "adopted/hosts.yml", *vault)
-    ansible("playbooks/drift.yml", *adopted, "-e", f"drift_report_dir={folder}")
+    ansible("playbooks/topology_drift.yml", *adopted, "-e", f"drift_report_dir={folder}")
     for broker in brokers:
         text = (folder / "adopted/host_vars" / broker.name / "topology.yml").read_text()
         assert '#   policy "fraction on bk role": its priority 1.5 is a decimal number' in text
@@ -215,7 +220,7 @@ def test_whatever_a_broker_holds_what_is_adopted_has_not_drifted(folder, brokers
     ansible("playbooks/topology.yml", *adopted)
     output = ansible("playbooks/topology.yml", *adopted)
     assert len(re.findall(r"changed=0 .*failed=0", output)) == len(brokers) + 1
-    output = ansible("playbooks/adopt.yml", "-e", f"adopt_dir={folder}/adopted/host_vars", status=2)
+    output = ansible("playbooks/topology_adopt.yml", "-e", f"adopt_dir={folder}/adopted/host_vars", status=2)
     assert "or it is encrypted" in unwrapped(output)
     assert (host / "vault.yml").read_text().startswith("$ANSIBLE_VAULT")
 
@@ -237,10 +242,10 @@ def test_a_broker_of_somebody_else_needs_an_address_and_a_login(folder, brokers)
     assert "+  - name: bk elsewhere" in ansible(
         "playbooks/topology.yml", *declared, "--check", "--diff", of=hosts
     )
-    ansible("playbooks/drift.yml", *declared, of=hosts, status=2)
+    ansible("playbooks/topology_drift.yml", *declared, of=hosts, status=2)
     ansible("playbooks/topology.yml", *declared, of=hosts)
-    ansible("playbooks/drift.yml", *declared, of=hosts)
-    ansible("playbooks/backup.yml", "-e", f"backup_dir={folder}/elsewhere", of=hosts)
+    ansible("playbooks/topology_drift.yml", *declared, of=hosts)
+    ansible("playbooks/topology_backup.yml", "-e", f"backup_dir={folder}/elsewhere", of=hosts)
     for broker in brokers:
         assert (
             len(list((folder / "here" / broker.name).iterdir())) == 2

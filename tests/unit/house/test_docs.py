@@ -13,6 +13,7 @@ PAGES = [
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     *sorted(f"docs/{path.name}" for path in ROOT.glob("docs/*.md")),
+    *(f"roles/{role}/README.md" for role in ROLES),
 ]
 each_page = pytest.mark.parametrize("page", PAGES)
 

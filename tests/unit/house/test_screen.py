@@ -105,7 +105,7 @@ def test_another_callback_shows_a_text_with_a_line_for_each_sentence(tmp_path: P
     assert "assertion" not in done.stderr
 
 
-@pytest.mark.parametrize("playbook", ["site.yml", "playbooks/drift.yml"])
+@pytest.mark.parametrize("playbook", ["site.yml", "playbooks/topology_drift.yml"])
 def test_a_start_in_the_middle_is_refused(tmp_path: Path, playbook: str) -> None:
     """--start-at-task would skip the checks, or end with an undefined variable, or do nothing with exit code 0."""
     done = run(tmp_path, "--start-at-task", "Write the endpoints", playbook=playbook)

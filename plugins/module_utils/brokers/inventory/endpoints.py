@@ -26,6 +26,15 @@ Entry = dict[str, Any]
 Variables = Mapping[str, Any]
 
 
+def project(playbook_dir: str, working_directory: str) -> str:
+    """Return the directory that relative paths of playbooks are in, and below which runs leave their files.
+
+    That is the checkout. An installed collection is no place to write to: there it is the directory of the run.
+    """
+    above = os.path.dirname(os.path.realpath(playbook_dir))
+    return working_directory if "ansible_collections" in above.split(os.sep) else above
+
+
 def inventory_name(sources: list[str], project: str) -> str:
     """Return what an inventory is called: its sources, relative to the project where they are inside it.
 

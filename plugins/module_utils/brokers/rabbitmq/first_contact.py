@@ -107,7 +107,7 @@ def _never(found: Found) -> list[str]:
             f"rabbitmq_take_over: {found['unit_of_own']} on {name} is somebody's own unit, and "
             f"this role runs the package's; "
             "a broker that was not installed by package cannot be taken over: move its objects "
-            "with playbooks/adopt.yml to a "
+            "with playbooks/topology_adopt.yml to a "
             "host of their own, or remove it"
         )
     for process in found["strangers"]:
@@ -159,7 +159,7 @@ def refusals(found: Found, take_over: bool) -> list[str]:
     return [
         f"rabbitmq_take_over: {found['hostname']} holds a broker that Brokerkit did not make: "
         f"{_what(found)}; write its settings "
-        "down (playbooks/rabbitmq_adopt.yml) and its objects (playbooks/adopt.yml), look "
+        "down (playbooks/rabbitmq_adopt.yml) and its objects (playbooks/topology_adopt.yml), look "
         "at what would change "
         "(site.yml --check --diff -e rabbitmq_take_over=true), then set "
         "rabbitmq_take_over to true for this host"

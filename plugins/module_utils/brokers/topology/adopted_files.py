@@ -15,7 +15,7 @@ from .model import Object
 from .omissions import Settled
 
 VAULT = "vault_rabbitmq_topology"
-MARK = "Written by playbooks/adopt.yml"
+MARK = "Written by playbooks/topology_adopt.yml"
 # What Ansible takes for a template: a text that holds a bracket of Jinja's, or begins with its override.
 TEMPLATE = re.compile(r"\{[{%#]|\A#jinja2:")
 # What YAML does not take as it is, or takes for the end of a line: JSON leaves these characters alone.
