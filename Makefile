@@ -36,13 +36,17 @@ test-kills: setup ## a converge killed at every moment that is known to matter, 
 bench: setup ## compare with doing it by hand; prints ratios
 	@$(BIN)/python tests/bench/bench.py
 
+dist: setup ## the collection brokerkit.brokers as an archive: dist/brokerkit-brokers-VERSION.tar.gz
+	@$(BIN)/python scripts/dist.py
+
 docs: setup ## regenerate the tables of variables in the README
 	@$(BIN)/python scripts/variables.py --write
 
 lock: setup ## resolve requirements.in anew into requirements.txt
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 --no-emit-index-url --no-emit-find-links --output-file requirements.txt requirements.in
+	@for core in oldest newest; do $(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.13 --python-platform linux --no-emit-index-url --no-emit-find-links --output-file tests/hosts/collection/ansible-core-$$core.txt tests/hosts/collection/ansible-core-$$core.in; done
 
 clean: ## take down everything the test bed made on this machine
 	@scripts/testbed clean
 
-.PHONY: help setup demo inventory check test test-kills bench docs lock clean
+.PHONY: help setup demo inventory check test test-kills bench dist docs lock clean

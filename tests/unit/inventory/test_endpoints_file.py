@@ -128,6 +128,26 @@ def test_runs_at_once_lose_nothing_of_each_other(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["endpoints.json"], "no lock and no draft is left over"
 
 
+def test_the_directory_is_made_where_that_alone_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "artifacts" / "endpoints.json"
+    assert endpoints.update(str(path), lambda now: [{"name": "a1"}], check=True) and not path.parent.exists()
+    assert endpoints.update(str(path), lambda now: [{"name": "a1"}]) and path.exists()
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    with pytest.raises(FileNotFoundError):
+        endpoints.update(str(tmp_path / "no" / "such" / "endpoints.json"), lambda now: now)
+
+
+@pytest.mark.parametrize(
+    ("playbooks", "wanted"),
+    [
+        ("/srv/checkout/playbooks", "/srv/checkout"),
+        ("/root/.ansible/collections/ansible_collections/brokerkit/brokers/playbooks", "/srv/mine"),
+    ],
+)
+def test_files_of_a_run_go_to_the_checkout_or_to_where_the_run_is(playbooks: str, wanted: str) -> None:
+    assert endpoints.project(playbooks, "/srv/mine") == wanted
+
+
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"schema": 2, "brokers": [{}]}', '{"schema": 1, "brokers": {}}']
 )

@@ -228,8 +228,17 @@ def update(path: str, change: Callable[[list[Entry]], list[Entry]], check: bool 
     """Replace the entries of a file by what `change` makes of them, in one step; return whether that differs.
 
     The file stays its owner's, and readable by nobody else. Runs that are at it at the same time wait for each other.
+    Its directory is made where that alone is missing.
     """
-    with _locked(os.path.dirname(path)):
+    directory = os.path.dirname(path)
+    if not os.path.isdir(directory):
+        os.stat(os.path.dirname(directory))  # a path that is wrong from further up is refused
+        if check:
+            change([])
+            return True
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(directory, 0o700)
+    with _locked(directory):
         text: str | None = None
         ids, mode = None, _MODE
         with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8", errors="replace") as stream:
