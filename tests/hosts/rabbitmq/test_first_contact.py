@@ -18,7 +18,11 @@ loopback_users = none
 """
 
 # What somebody did by hand: another port, an exchange of a plugin's type, an administrator of their own; guest stays.
-BY_HAND = """cat > /etc/rabbitmq/rabbitmq.conf
+BY_HAND = r"""cat > /etc/rabbitmq/rabbitmq.conf
+mkdir -p /etc/systemd/system/rabbitmq-server.service.d
+printf '[Service]\nLimitNOFILE=20000\n' > /etc/systemd/system/rabbitmq-server.service.d/limits.conf
+printf 'Package: rabbitmq-server\nPin: version 3.*\nPin-Priority: 600\n' > /etc/apt/preferences.d/shop
+systemctl daemon-reload
 rabbitmq-plugins --quiet enable --offline rabbitmq_management rabbitmq_consistent_hash_exchange
 systemctl restart rabbitmq-server
 rabbitmqctl -q add_user boss hand-made-Pw7 && rabbitmqctl -q set_user_tags boss administrator
@@ -72,6 +76,14 @@ def test_a_plugin_in_use_is_not_disabled_before_it_is_named(controller, by_hand,
     assert by_hand.snapshot() == before
 
 
+def killed_in(task, controller, where, values, *flags):
+    """A run that is killed as soon as a task of it begins."""
+    command, home = controller.command([where], values, *flags)
+    with controller.start(command, home) as process:
+        assert any(task in line for line in process.stdout), f"no task '{task}'"
+        hosts.kill(process)
+
+
 def test_what_was_adopted_converges_to_the_same_node(controller, by_hand, values, tmp_path):
     before = by_hand.run(STATE)
     adopting = controller.converge(
@@ -83,11 +95,21 @@ def test_what_was_adopted_converges_to_the_same_node(controller, by_hand, values
     adopted = [f"-e@{tmp_path / by_hand.name / name}" for name in ("broker.yml", "broker_vault.yml")]
     declared = {**values, "rabbitmq_topology_users": [], "rabbitmq_topology_vhosts": []}
     declared |= {"endpoint_user": "boss", "endpoint_password": "hand-made-Pw7", "endpoint_vhost": "/"}
+    killed_in(
+        "Keep its files as they are", controller, by_hand, {**declared, "rabbitmq_take_over": True}, *adopted
+    )
+    assert by_hand.run(STATE) == before
     taken = controller.converge([by_hand], {**declared, "rabbitmq_take_over": True}, *adopted).succeeded()
     assert by_hand.run(STATE) == before
     assert "guest is an administrator, with the password that everybody knows" in taken.sentence
+    for beside in (
+        "/etc/systemd/system/rabbitmq-server.service.d/limits.conf",
+        "/etc/apt/preferences.d/shop",
+    ):
+        assert f"{beside} stays as it is" in taken.sentence
     kept = "/var/lib/brokerkit/originals/rabbitmq"
     assert kept in taken.sentence
+    assert by_hand.run("ls /var/lib/brokerkit/originals").split() == ["rabbitmq"]
     assert by_hand.run(f"cat {kept}/etc/rabbitmq/rabbitmq.conf") == CONF
     assert by_hand.run(f"find {kept} -perm /077").strip() == ""
     assert (
