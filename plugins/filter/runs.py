@@ -13,6 +13,7 @@ from ansible.playbook import Playbook
 from ansible.playbook.block import Block
 from ansible.playbook.role_include import IncludeRole
 from ansible.playbook.task_include import TaskInclude
+from ansible.utils.collection_loader._collection_finder import _get_collection_playbook_path
 from ansible.vars.manager import VariableManager
 
 from ..module_utils.brokers.inventory import runs, shared_machines
@@ -44,11 +45,14 @@ def tags_of_the_run() -> set[str] | None:
     None where they cannot be known. The playbooks are read anew for it, which only a run with a strange tag pays for.
     """
     loader = DataLoader()
-    variables = VariableManager(loader=loader, inventory=InventoryManager(loader=loader, sources=[]))
+    nobody = InventoryManager(loader=loader, sources=["localhost,"])
+    variables = VariableManager(loader=loader, inventory=nobody)
     found: set[str] = set()
     try:
-        for playbook in context.CLIARGS.get("args", ()):
-            for play in Playbook.load(playbook, variable_manager=variables, loader=loader).get_plays():
+        for given in context.CLIARGS.get("args", ()):
+            inside = _get_collection_playbook_path(given)  # NAMESPACE.NAME.PLAYBOOK
+            playbook = Playbook.load(inside[1] if inside else given, variables, loader)
+            for play in playbook.get_plays():
                 tags = _tags_in(play.compile())
                 if tags is None:
                     return None

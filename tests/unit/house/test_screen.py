@@ -122,9 +122,11 @@ def test_a_run_that_would_do_nothing_is_refused(tmp_path: Path, flags: tuple[str
     assert "is not a tag" in done.stderr or "no host is in the group" in done.stderr
 
 
-@pytest.mark.parametrize("playbook", ["topology.yml", "activemq_restart.yml"])
+@pytest.mark.parametrize(
+    "playbook", ["playbooks/topology.yml", "playbooks/activemq_restart.yml", "brokerkit.brokers.topology"]
+)
 def test_a_tag_of_site_yml_is_none_of_a_playbook_that_does_one_thing(tmp_path: Path, playbook: str) -> None:
-    done = run(tmp_path, "--tags", "declare", playbook=f"playbooks/{playbook}")
+    done = run(tmp_path, "--tags", "declare", playbook=playbook)
     assert done.returncode == 2
     assert "--tags: 'declare' is not a tag; this playbook has none" in " ".join(done.stderr.split())
 
