@@ -27,7 +27,7 @@ check: setup ## lint, types, unit tests and generated pages: under two minutes, 
 	@scripts/check
 
 ONLY :=
-test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, activemq, networks, default
+test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, activemq, networks, collection, default
 	@scripts/test $(ONLY)
 
 test-kills: setup ## a converge killed at every moment that is known to matter, and healed by the next (10 minutes)

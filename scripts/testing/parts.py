@@ -108,6 +108,12 @@ PARTS = (
         240,
         scenario("activemq"),
     ),
+    Part(
+        "collection",
+        "the collection alone, on the oldest and the newest ansible-core",
+        180,
+        (tests("tests/hosts/collection"),),
+    ),
     Part("default", "molecule: a Debian 12 host as the README has it", 120, scenario("default")),
 )
 
