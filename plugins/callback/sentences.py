@@ -110,6 +110,8 @@ class CallbackModule(Default):
         if not waiting:
             super().v2_runner_retry(result)
             return
+        if self._last_task_banner != result._task._uuid:
+            self._print_task_banner(result._task)
         lines = wrapped(f"waiting: [{result._host.get_name()}]: {waiting}", self.width(), "", "  ")
         self._display.display("\n".join(lines), color=constants.COLOR_WARN)
 

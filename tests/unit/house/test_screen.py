@@ -105,6 +105,36 @@ def test_another_callback_shows_a_text_with_a_line_for_each_sentence(tmp_path: P
     assert "assertion" not in done.stderr
 
 
+WAITING = """#!/usr/bin/python
+from ansible.module_utils.basic import AnsibleModule
+AnsibleModule({}).exit_json(waiting="rabbit@other is starting")
+"""
+WAITS = """
+- hosts: one
+  gather_facts: false
+  vars: {ansible_python_interpreter: "{{ ansible_playbook_python }}"}
+  tasks:
+    - name: Ask until it is well
+      asks: {}
+      register: asked
+      until: asked.attempts > 1
+      retries: 2
+      delay: 0
+"""
+
+
+def test_what_is_waited_for_is_said_below_its_task(tmp_path: Path) -> None:
+    """A try of a task that waits has not failed, whatever Ansible calls it."""
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "asks.py").write_text(WAITING)
+    (tmp_path / "waits.yml").write_text(WAITS)
+    done = run(tmp_path, playbook=str(tmp_path / "waits.yml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    order = ["Ask until it is well", "waiting: [one]: rabbit@other is starting", "ok: [one]"]
+    assert [word for line in done.stdout.splitlines() for word in order if word in line] == order
+    assert "RETRYING" not in done.stdout
+
+
 @pytest.mark.parametrize("playbook", ["site.yml", "playbooks/topology_drift.yml"])
 def test_a_start_in_the_middle_is_refused(tmp_path: Path, playbook: str) -> None:
     """--start-at-task would skip the checks, or end with an undefined variable, or do nothing with exit code 0."""

@@ -199,8 +199,8 @@ def test_what_a_restart_costs_is_said():
     assert verdict(said(3, leaders=4, alone=2)) == Verdict(
         GO,
         (
-            "rabbit@n1, rabbit@n2 go on without rabbit@n0; 4 of its queues and streams find another leader; 2 classic "
-            "queues are on it alone and away until it is back",
+            "rabbit@n1, rabbit@n2 go on without rabbit@n0; quorum queues and streams that find another leader: 4; "
+            "classic queues that are on it alone, and away until it is back: 2",
         ),
     )
     assert verdict(said(1)).sentences == (

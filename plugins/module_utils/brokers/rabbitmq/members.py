@@ -13,7 +13,8 @@ PATIENCE = 10  # seconds that the other members may take together
 
 # What a member says, as an Erlang expression. It travels as text and is parsed and evaluated by each member: a compiled
 # function would need the same Erlang on all of them. The members that Mnesia sees are not always those that the
-# distribution sees: a partition of milliseconds can leave such a difference for good (rabbitmq-server issue 17319).
+# distribution sees: a partition of milliseconds can leave such a difference for good (rabbitmq-server issue 17319). On
+# Khepri the question asks every member in turn, and would wait long for one whose process is stopped.
 VIEW = """
 (fun() ->
     Has = fun(M, F, A) -> _ = code:ensure_loaded(M), erlang:function_exported(M, F, A) end,
@@ -22,10 +23,13 @@ VIEW = """
         (T) -> iolist_to_binary(io_lib:format("~p", [T])) end,
     Khepri = not Has(rabbit_mnesia, cluster_nodes, 1) orelse
         Or(fun() -> rabbit_khepri:is_enabled() end, false) =:= true,
-    {Members, Seen} = case Khepri of
-        true -> {Or(fun() -> rabbit_nodes:list_members() end, []), Or(fun() -> rabbit_nodes:list_running() end, [])};
-        false -> {Or(fun() -> rabbit_mnesia:cluster_nodes(all) end, []),
-            Or(fun() -> rabbit_mnesia:cluster_nodes(running) end, [])} end,
+    Members = Or(fun() -> case Khepri of
+        true -> rabbit_nodes:list_members(); false -> rabbit_mnesia:cluster_nodes(all) end end, []),
+    Reached = [N || N <- Members, lists:member(N, [node() | nodes()])],
+    Seen = case Khepri of
+        false -> Or(fun() -> rabbit_mnesia:cluster_nodes(running) end, []);
+        true -> case rpc:call(node(), rabbit_nodes, list_running, [], 4000) of
+            L when is_list(L) -> L; _ -> Reached end end,
     Alarm = fun({{resource_limit, What, Node}, _}) -> [Text(What), Node];
         ({What, _}) -> [Text(What), node()] end,
     Listens = fun(L) -> element(3, L) end,
@@ -42,7 +46,8 @@ VIEW = """
 end)()
 """
 
-# Asks every member for its view, and this one for what its stop would cost.
+# Asks every member for its view, and this one for what its stop would cost. Where a member did not answer, the latter
+# would wait a minute for it, and is not asked: there is a reason not to go already.
 _ASK = """
 {ok, Tokens, _} = erl_scan:string(binary_to_list(base64:decode(<<"VIEW">>))),
 {ok, Forms} = erl_parse:parse_exprs(Tokens),
@@ -56,16 +61,18 @@ Said = fun({value, {value, View, _}}) -> View;
     (timeout) -> #{unread => timeout} end,
 Views = [{N, Said(rpc:nb_yield(K, max(0, Until - erlang:monotonic_time(millisecond))))} || {N, K} <- Calls],
 Running = maps:get(running, Own),
+All = Running andalso Others =/= [] andalso [N || {N, V} <- Views, maps:is_key(unread, V)] =:= [],
 _ = code:ensure_loaded(rabbit_upgrade_preparation),
 Module = case erlang:function_exported(rabbit_upgrade_preparation, list_with_minimum_quorum_for_cli, 0) of
     true -> rabbit_upgrade_preparation; false -> rabbit_quorum_queue end,
 Replicas = fun(V, N) -> try {ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(V, queue, N)),
-    length(maps:get(nodes, amqqueue:get_type_state(Q))) catch _:_ -> 0 end end,
-Critical = case Running andalso Others =/= [] of false -> []; true ->
+    case maps:get(nodes, amqqueue:get_type_state(Q)) of M when is_map(M) -> map_size(M); L -> length(L) end
+    catch _:_ -> 0 end end,
+Critical = case All of false -> []; true ->
     [#{name => maps:get(<<"readable_name">>, C), replicas =>
         Replicas(maps:get(<<"virtual_host">>, C), maps:get(<<"name">>, C))} ||
         C <- Module:list_with_minimum_quorum_for_cli()] end,
-Queues = case Running andalso Others =/= [] of false -> []; true ->
+Queues = case All of false -> []; true ->
     [{amqqueue:get_type(Q), amqqueue:get_pid(Q), try amqqueue:get_slave_pids(Q) catch _:_ -> [] end} ||
         Q <- rabbit_amqqueue:list(), amqqueue:get_exclusive_owner(Q) =:= none] end,
 Here = fun({_, N}) -> N =:= node(); (P) when is_pid(P) -> node(P) =:= node(); (_) -> false end,

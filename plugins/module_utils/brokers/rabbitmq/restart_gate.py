@@ -303,9 +303,9 @@ def _costs(cluster: Cluster) -> str:
     leaders, alone = cluster.asked["leaders"], cluster.asked["alone"]
     told = f"{_names(cluster.others)} {'go' if len(cluster.others) > 1 else 'goes'} on without {cluster.node}"
     if leaders:
-        told += f"; {leaders} of its queues and streams find another leader"
+        told += f"; quorum queues and streams that find another leader: {leaders}"
     if alone:
-        told += f"; {alone} classic queues are on it alone and away until it is back"
+        told += f"; classic queues that are on it alone, and away until it is back: {alone}"
     return told
 
 
