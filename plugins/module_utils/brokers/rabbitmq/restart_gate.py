@@ -238,12 +238,12 @@ def _quorum(cluster: Cluster) -> list[Finding]:
             )
         )
     late = [one["name"] for one in critical if one["name"] not in few]
-    if late:
+    if late and not _pair(cluster):  # which says it already
         count = max(cluster.asked["critical_count"] - len(few), len(late))
         found.append(
             Finding(
                 f"without {cluster.node} there is no majority for {_names(late)} ({count} in all): their other "
-                "replicas have to be up first; `rabbitmq-queues quorum_status NAME` shows them",
+                "replicas have to be up first (`rabbitmq-queues quorum_status NAME` shows those of a queue)",
                 passes=len(cluster.members) > 2,
                 acceptable=True,
             )
@@ -333,4 +333,6 @@ def verdict(asked: Mapping[str, Any], declared: Iterable[str] = (), interrupts: 
         return Verdict(REFUSE, final)
     if found:
         return Verdict(WAIT, tuple(finding.sentence for finding in found))
-    return Verdict(GO, (_costs(cluster), *(f"accepted: {sentence}" for sentence in accepted)))
+    if accepted:
+        return Verdict(GO, (f"rabbitmq_accept_interruption lets {cluster.node} go all the same", *accepted))
+    return Verdict(GO, (_costs(cluster),))
