@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from probes import diagnosis, refusals
+from probes.clients.policies import blamed
 from probes.model import (
     ARRIVAL_SECONDS,
     CONNECT_SECONDS,
@@ -27,7 +28,6 @@ from probes.model import (
     NotProven,
     ProbeStop,
 )
-from probes.rabbitmq.policies import blamed
 from probes.wire.attempts import attempt
 
 # A broker under a resource alarm tells its publishers that they are blocked; waiting longer does not help.

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from probes import diagnosis, refusals
 from probes.clients import stomp_errors
+from probes.clients.policies import blamed
 from probes.model import (
     ARRIVAL_SECONDS,
     CONNECT_SECONDS,
@@ -32,7 +33,6 @@ from probes.model import (
     Dropped,
     ProbeStop,
 )
-from probes.rabbitmq.policies import blamed
 from probes.wire.attempts import attempt
 from probes.wire.classify import Speaks
 from probes.wire.waiting import dial

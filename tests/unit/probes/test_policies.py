@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from probes.clients import management as management_client
+from probes.clients import management as management_client, policies
+from probes.clients.policies import blamed, harmful
 from probes.model import Astray, Broker, Context, Deadline, Dropped, Endpoint, Failed, NotProven, Settings
-from probes.rabbitmq import policies
-from probes.rabbitmq.policies import blamed, harmful
 
 ASTRAY = Astray("The queue q is empty.", "It was lost.", "Read the log.")
 
