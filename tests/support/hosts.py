@@ -293,6 +293,8 @@ class Controller:
         found = host(name)
         path = self.inventory({"rabbitmq": {"hosts": {name: values}}})
         thawed_or(lambda: self.converge([found], values).succeeded(), path, name)
+        # The endpoints are the controller's: a disk that was thawed does not bring them along.
+        self.converge([found], values, "--tags", "endpoints").succeeded()
         return found
 
     def run(self, command: Sequence[str], home: Path) -> Run:
