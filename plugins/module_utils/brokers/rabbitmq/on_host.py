@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from ..host.service import service_refusals
@@ -22,9 +23,6 @@ _NODE_DATA = re.compile(r"([A-Za-z0-9_-]+@[A-Za-z0-9.-]+?)(?:-plugins-expand|-fe
 
 # The name of a node in an Erlang term, quoted where it holds more than letters.
 _MEMBER = re.compile(r"[A-Za-z0-9_-]+@[A-Za-z0-9.-]*[A-Za-z0-9]")
-
-# Keys of rabbitmq.conf that rabbitmqctl applies to a running node, and the setting of the role that wrote them.
-_ONLINE = re.compile(r"(vm_memory_high_watermark|disk_free_limit)\.|log\.file\.level\Z")
 
 
 def enabled_plugins(text: str) -> list[str]:
@@ -213,16 +211,18 @@ def install_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     return version_refusals(settings, version) if version else []
 
 
-def restart_reasons(pending: dict[str, list[str]]) -> list[str]:
+def restart_reasons(pending: dict[str, list[str]], online: Iterable[str]) -> list[str]:
     """Return why a running node has to be restarted for the pending changes; empty when it takes all online.
 
-    `pending` is what the module broker_files returned: path -> keys that differ.
+    `pending` is what the module broker_files returned: path -> keys that differ. `online` are patterns of the keys of
+    rabbitmq.conf that rabbitmqctl applies to a running node.
     """
+    taken = re.compile("|".join(f"(?:{pattern})" for pattern in online) or r"(?!)")
     reasons = []
     for path, keys in sorted(pending.items()):
         if path.endswith(("/enabled_plugins", "/administrator.json", "/administrators.json")):
             continue
-        offline = [key for key in keys if not _ONLINE.match(key)]
+        offline = [key for key in keys if not taken.fullmatch(key)]
         if not keys or not path.endswith("/rabbitmq.conf"):
             reasons.append(path)
         elif offline:
