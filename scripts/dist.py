@@ -86,11 +86,13 @@ def main(argv: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as made:
         source, folder = Path(made, "source"), Path(made, "built")
         folder.mkdir()
-        checked_out(source)
         try:
+            checked_out(source)
             archive = built(source, folder)
         except subprocess.CalledProcessError as error:
-            sys.stderr.write(f"dist.py: ansible-galaxy could not build the collection:\n{error.stderr}")
+            sys.stderr.write(
+                f"dist.py: `{' '.join(error.cmd[:3])}` failed, and nothing was built:\n{error.stderr}"
+            )
             return FAILED
         options.output.mkdir(parents=True, exist_ok=True)
         target = options.output / archive.name
