@@ -7,17 +7,14 @@ DOCUMENTATION = r"""
 module: rabbitmq_topology
 short_description: Converge the objects of a RabbitMQ broker from one declared document
 description:
-  - Reads the broker once (C(GET /api/definitions)), compares the whole declared document with it, and
-    writes only the
-    differences.
-  - A kind of object that is not declared, an object that is not named and a field that is left out keep
-    what the broker
-    has. Nothing is removed unless its item says C(state=absent) or it lies in a scope that O(prune) names.
-  - A changed password is told from the stored salted hash, without logging in; passwords leave the module
-    as salted
-    hashes only, so the broker's own credential validator never sees them.
-  - Check mode stops after the plan. The diff holds the objects that differ, secrets masked.
-  - Needs nothing on the host but Python 3.9 or later, and the management plugin on the broker.
+  - Reads the broker once (C(GET /api/definitions)), compares the whole declared document with it, and writes only
+    the differences.
+  - Undeclared kinds, objects and fields keep what the broker has. Nothing is removed unless its item says
+    C(state=absent) or it is in a scope of O(prune).
+  - A changed password is detected by comparing salted hashes, without logging in. Passwords leave the module only as
+    salted hashes, so the broker's own credential validator never sees them.
+  - Check mode stops after the plan. The diff shows the objects that differ, with secrets masked.
+  - Needs only Python 3.9 or later on the host, and the management plugin on the broker.
 options:
   url:
     description: Address of the management API, with its path prefix if it has one.
@@ -37,14 +34,14 @@ options:
     default: true
   ca_file:
     description:
-      - PEM file, on the host, of the authority that signed the broker's certificate; the system's own if
-        left out.
+      - PEM file, on the host, of the authority that signed the broker's certificate; the system's trust
+        store by default.
     type: path
   client_cert:
     description: PEM file, on the host, of the client certificate to present.
     type: path
   client_key:
-    description: PEM file, on the host, of the key of O(client_cert), where that file does not hold it.
+    description: PEM file, on the host, of the key of O(client_cert), unless that file holds it.
     type: path
   timeout:
     description: Seconds that one request may take.
@@ -52,61 +49,62 @@ options:
     default: 60
   wait:
     description:
-      - Seconds to wait for a broker that refuses connections, because it is still booting.
+      - Seconds to wait for a broker that refuses connections because it is still booting.
       - Check mode does not wait.
     type: int
     default: 30
   plan_without_broker:
     description:
-      - In check mode, where nothing listens at O(url), plan for a new and empty broker instead of failing.
+      - In check mode, if nothing listens at O(url), plan for a new and empty broker instead of failing.
     type: bool
     default: false
   extra_tags:
-    description: User tags to accept beside the five that mean something to RabbitMQ.
+    description: User tags to accept besides the five that RabbitMQ knows.
     type: list
     elements: str
     default: []
   extra_references:
     description:
-      - Objects that items may name although they are neither declared nor on the broker, because something else makes
-        them. Each has its C(kind), such as C(exchanges), and what names one, such as C(vhost) and C(name).
+      - Objects that items may refer to although they are neither declared nor on the broker, because something else
+        creates them. Each has its C(kind), such as C(exchanges), and the keys that identify it, such as C(vhost) and
+        C(name).
     type: list
     elements: dict
     default: []
   prune:
     description:
-      - What may be removed although no item names it, by kind of object. Each kind holds its scope, a dictionary of
-        regular expressions that fields of an object's name have to match whole, such as C(vhost) and C(name); an empty
-        one is all objects of the kind.
-      - Objects that the broker keeps for itself, queues with messages or consumers and protected virtual hosts stay,
-        the latter two with a warning.
+      - Undeclared objects that may be removed, by kind of object. Each kind holds its scope, a dictionary of regular
+        expressions that must match identifying fields such as C(vhost) and C(name) completely; an empty one means all
+        objects of the kind.
+      - The broker's own objects, queues with messages or consumers, and protected virtual hosts are kept, the latter
+        two with a warning.
     type: dict
     default: {}
   prune_protected:
-    description: Regular expressions of names that pruning leaves alone.
+    description: Regular expressions for names that pruning leaves alone.
     type: list
     elements: str
     default: []
   prune_limit:
-    description: The most objects that one run may prune; a run that would prune more is refused.
+    description: Maximum number of objects that one run may prune; a run that would prune more is refused.
     type: int
     default: 10
   backup_dir:
     description:
-      - Folder, on the host, for the broker's definitions as they were before the first write of a run, gzipped and
-        readable by its owner only. It holds the users' password hashes. Empty makes no backup.
+      - Directory, on the host, for the broker's definitions as they were before a run's first write, gzipped and
+        readable only by their owner. They contain the users' password hashes. Empty disables backups.
     type: path
   backup_keep:
-    description: How many of these files to keep.
+    description: Number of these files to keep.
     type: int
     default: 10
   prefix:
-    description: What messages put before the name of an option, for a role whose variables carry its name.
+    description: Prefix for option names in messages, for roles whose variables have one.
     type: str
     default: ""
   feature_flags:
     description:
-      - Feature flags to enable. None can be disabled again.
+      - Feature flags to enable. They cannot be disabled again.
     type: list
     elements: dict
     suboptions:
@@ -130,22 +128,22 @@ options:
         type: str
         required: true
       description:
-        description: A text for people. To change it on an existing virtual host needs RabbitMQ 3.9.
+        description: Free text. Changing it on an existing virtual host needs RabbitMQ 3.9.
         type: str
       tags:
         description:
-          - Tags; their order means nothing. To change them on an existing virtual host needs RabbitMQ 3.9.
+          - Tags, in any order. Changing them on an existing virtual host needs RabbitMQ 3.9.
         type: list
         elements: str
       default_queue_type:
-        description: Type of a queue that is declared without one. Needs RabbitMQ 3.10, to change it 3.11.
+        description: Type of queues that are declared without one. Needs RabbitMQ 3.10; changing it needs 3.11.
         type: str
         choices: [classic, quorum, stream]
       protected_from_deletion:
         description: Whether the broker refuses to remove it. Needs RabbitMQ 4.1.
         type: bool
       tracing:
-        description: Whether the firehose tracer is on.
+        description: Whether the firehose tracer is enabled.
         type: bool
       force:
         description: Remove it even while its queues hold messages or have consumers.
@@ -171,12 +169,12 @@ options:
         type: str
         required: true
       name:
-        description: Which limit.
+        description: Name of the limit.
         type: str
         choices: [max-connections, max-queues]
         required: true
       value:
-        description: The limit; -1 is none.
+        description: The limit; -1 means none.
         type: int
       state:
         description: Whether the limit of a virtual host exists.
@@ -195,8 +193,8 @@ options:
         required: true
       password:
         description:
-          - Password in clear. A user declared without O(users[].password) and O(users[].password_hash)
-            keeps the one it has; a new one cannot log in with a password.
+          - Password in clear text. A user declared without O(users[].password) and O(users[].password_hash)
+            keeps the current one; a new one cannot log in with a password.
         type: str
       password_hash:
         description:
@@ -205,12 +203,12 @@ options:
         type: str
       hashing_algorithm:
         description:
-          - Algorithm of the stored hash. Left out, a hash tells its own, and a password keeps the one in
-            use, or gets sha256.
+          - Algorithm of the stored hash. By default it is recognised from a hash; with a password, the one in use is
+            kept, or sha256 used.
         type: str
         choices: [sha256, sha512, md5]
       tags:
-        description: Tags; their order means nothing. An empty list removes all.
+        description: Tags, in any order. An empty list removes all.
         type: list
         elements: str
       limits:
@@ -229,13 +227,13 @@ options:
             required: true
           configure:
             description:
-              - Regular expression of the names that may be declared and deleted. C(^$), none, if not set.
+              - Regular expression for the names that may be declared and deleted. C(^$), none, if not set.
             type: str
           write:
-            description: Regular expression of the names that may be published to. C(^$), none, if not set.
+            description: Regular expression for the names that may be published to. C(^$), none, if not set.
             type: str
           read:
-            description: Regular expression of the names that may be consumed from. C(^$), none, if not set.
+            description: Regular expression for the names that may be consumed from. C(^$), none, if not set.
             type: str
           state:
             description: Whether the permission exists.
@@ -257,10 +255,10 @@ options:
             required: true
           write:
             description:
-              - Regular expression of the routing keys that may be published. C(^$), none, if not set.
+              - Regular expression for the routing keys that may be published. C(^$), none, if not set.
             type: str
           read:
-            description: Regular expression of the routing keys that may be bound. C(^$), none, if not set.
+            description: Regular expression for the routing keys that may be bound. C(^$), none, if not set.
             type: str
           state:
             description: Whether the topic permission exists.
@@ -283,12 +281,12 @@ options:
         type: str
         required: true
       name:
-        description: Which limit.
+        description: Name of the limit.
         type: str
         choices: [max-connections, max-channels]
         required: true
       value:
-        description: The limit; -1 is none.
+        description: The limit; -1 means none.
         type: int
       state:
         description: Whether the limit of a user exists.
@@ -311,13 +309,13 @@ options:
         required: true
       configure:
         description:
-          - Regular expression of the names that may be declared and deleted. C(^$), none, if not set.
+          - Regular expression for the names that may be declared and deleted. C(^$), none, if not set.
         type: str
       write:
-        description: Regular expression of the names that may be published to. C(^$), none, if not set.
+        description: Regular expression for the names that may be published to. C(^$), none, if not set.
         type: str
       read:
-        description: Regular expression of the names that may be consumed from. C(^$), none, if not set.
+        description: Regular expression for the names that may be consumed from. C(^$), none, if not set.
         type: str
       state:
         description: Whether the permission exists.
@@ -344,13 +342,13 @@ options:
         default: present
   parameters:
     description:
-      - Runtime parameters, such as shovels and federation upstreams. Their plugin has to be enabled.
+      - Runtime parameters, such as shovels and federation upstreams. Their plugins have to be enabled.
     type: list
     elements: dict
     suboptions:
       component:
         description:
-          - What the parameter is of, such as C(shovel), C(federation-upstream) or
+          - Component that the parameter belongs to, such as C(shovel), C(federation-upstream) or
             C(federation-upstream-set).
         type: str
         required: true
@@ -385,16 +383,16 @@ options:
         type: str
         required: true
       pattern:
-        description: Regular expression of the names it applies to.
+        description: Regular expression for the names that it applies to.
         type: str
       definition:
-        description: What it sets.
+        description: The settings that it applies.
         type: dict
       priority:
-        description: The policy of the highest priority applies; only one does.
+        description: Only the matching policy with the highest priority applies.
         type: int
       apply_to:
-        description: What it applies to; the single types of queue need RabbitMQ 3.12.
+        description: What it applies to; the values for one type of queue need RabbitMQ 3.12.
         type: str
         choices: [all, queues, exchanges, classic_queues, quorum_queues, streams]
       state:
@@ -404,7 +402,7 @@ options:
         default: present
   operator_policies:
     description:
-      - Operator policies, which limit what policies and arguments ask for.
+      - Operator policies, which limit what policies and arguments can set.
     type: list
     elements: dict
     suboptions:
@@ -417,16 +415,16 @@ options:
         type: str
         required: true
       pattern:
-        description: Regular expression of the names it applies to.
+        description: Regular expression for the names that it applies to.
         type: str
       definition:
-        description: What it sets.
+        description: The settings that it applies.
         type: dict
       priority:
-        description: The policy of the highest priority applies; only one does.
+        description: Only the matching policy with the highest priority applies.
         type: int
       apply_to:
-        description: What it applies to; the single types of queue need RabbitMQ 3.12.
+        description: What it applies to; the values for one type of queue need RabbitMQ 3.12.
         type: str
         choices: [queues, all, classic_queues, quorum_queues, streams]
       state:
@@ -436,7 +434,7 @@ options:
         default: present
   exchanges:
     description:
-      - Exchanges. Nothing of one can be changed while it exists.
+      - Exchanges. The properties of an existing exchange cannot be changed.
     type: list
     elements: dict
     suboptions:
@@ -456,7 +454,7 @@ options:
         description: Whether it survives a restart.
         type: bool
       auto_delete:
-        description: Whether it goes with its last binding.
+        description: Whether it is deleted with its last binding.
         type: bool
       internal:
         description: Whether only other exchanges can publish to it.
@@ -509,10 +507,10 @@ options:
         type: str
         required: true
       write:
-        description: Regular expression of the routing keys that may be published. C(^$), none, if not set.
+        description: Regular expression for the routing keys that may be published. C(^$), none, if not set.
         type: str
       read:
-        description: Regular expression of the routing keys that may be bound. C(^$), none, if not set.
+        description: Regular expression for the routing keys that may be bound. C(^$), none, if not set.
         type: str
       state:
         description: Whether the topic permission exists.
@@ -521,8 +519,8 @@ options:
         default: present
   queues:
     description:
-      - Queues. Nothing of one can be changed while it exists, but most arguments have a policy that does
-        the same.
+      - Queues. The properties of an existing queue cannot be changed, but policies can set most of what
+        arguments do.
     type: list
     elements: dict
     suboptions:
@@ -537,21 +535,21 @@ options:
       type:
         description:
           - C(classic), C(quorum), C(stream) (from RabbitMQ 3.9 on) or a plugin's; a new queue without one
-            gets that of its virtual host.
+            gets its virtual host's default.
         type: str
       durable:
         description: Whether it survives a restart.
         type: bool
       auto_delete:
-        description: Whether it goes with its last consumer.
+        description: Whether it is deleted with its last consumer.
         type: bool
       arguments:
-        description: Arguments; if given, all of them.
+        description: Arguments; if given, the complete set.
         type: dict
       replace:
         description:
-          - What to do when something of an existing queue differs. C(when_empty) makes it anew, with its
-            bindings, while it is empty and unused. By default the run is refused.
+          - What to do when the properties of an existing queue differ. C(when_empty) recreates it, with its bindings,
+            if it is empty and unused. By default the run is refused.
         type: str
         choices: [never, when_empty]
       force:
@@ -584,8 +582,8 @@ options:
         default: present
   bindings:
     description:
-      - Bindings; the short form is O(queues[].bindings) and O(exchanges[].bindings), which are the bindings
-        that lead there.
+      - Bindings; the short form is O(queues[].bindings) and O(exchanges[].bindings), for the bindings that
+        lead there.
     type: list
     elements: dict
     suboptions:
@@ -648,12 +646,12 @@ counts:
   type: dict
   sample: {create: 0, update: 1, replace: 0, delete: 0}
 backup_file:
-  description: The backup that was made before the first write.
+  description: The backup made before the first write.
   returned: when something was written and O(backup_dir) is set
   type: str
   sample: /root/rabbitmq-backups/definitions-127.0.0.1-15672-20261121T081500Z-3.10.8.json.gz
 broker_version:
-  description: Version of the broker; empty where none was read.
+  description: Version of the broker; empty if none was read.
   returned: always
   type: str
   sample: 3.10.8
