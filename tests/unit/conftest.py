@@ -5,6 +5,10 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+from hypothesis import Phase, settings
+
+# For `make mutants`, which asks only whether a property fails: the same examples each time, and none made smaller.
+settings.register_profile("first-failure", derandomize=True, phases=(Phase.explicit, Phase.generate))
 
 
 @pytest.fixture(scope="session")

@@ -95,6 +95,17 @@ def test_this_process_is_found_as_the_holder_of_its_listener():
     assert found == {"address": "127.0.0.1", "port": port, "pid": os.getpid(), "process": name}
 
 
+def test_on_a_kernel_without_ipv6_the_listeners_of_ipv4_are_found(monkeypatch):
+    def without_ipv6(path, *args, **kwargs):
+        if path == "/proc/net/tcp6":
+            raise FileNotFoundError(path)
+        return open(path, *args, **kwargs)
+
+    monkeypatch.setattr(hostfacts, "open", without_ipv6, raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert server.getsockname()[1] in [item["port"] for item in hostfacts.listeners()]
+
+
 def test_a_name_resolves_or_has_no_addresses():
     assert "127.0.0.1" in hostfacts.resolve("localhost") or "::1" in hostfacts.resolve("localhost")
     assert hostfacts.resolve("no-such-name.invalid") == []

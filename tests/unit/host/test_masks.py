@@ -160,6 +160,11 @@ def test_a_secret_is_masked_wherever_else_it_stands():
         (ENV, "NODENAME=rabbit@a\n", "NODENAME=rabbit@b\n"),
         (UNIT, "[Service]\nLimitNOFILE=100000\n", "[Service]\nLimitNOFILE=200000\n"),
         (SOURCES, "URIs: https://192.0.2.1/a\n", "URIs: https://192.0.2.1/b\n"),
+        (
+            LOG,
+            "log4j.appender.file.maxFileSize=1024KB\na.b=1\n",
+            "log4j.appender.file.maxFileSize=10MB\na.b=12\n",
+        ),
     ],
 )
 def test_an_ordinary_change_is_seen_whole(path, old, new):
