@@ -16,7 +16,6 @@ import secrets
 import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -121,8 +120,9 @@ def make(name: str, broker: str, inventories: Path) -> Path:
     )
     if os.path.lexists(target):
         raise there
-    folder = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=inventories))
-    try:
+    folder = inventories / f".{name}-{secrets.token_hex(4)}"
+    try:  # before there is anything: a signal may come at once
+        folder.mkdir(mode=0o700)
         found = write(folder, inventories / EXAMPLES[broker], f"inventory/{name}")
         folder.chmod(0o755)
         try:
