@@ -87,7 +87,7 @@ class _Place:
     box: int | None = None
     left: list[int] = field(default_factory=list)
     right: list[int] = field(default_factory=list)
-    middle: float = 0.0
+    middle: float = field(init=False)  # chosen last, by _choose_heights
 
 
 def arrange(boxes: Sequence[Box], lines: Sequence[Line]) -> Layout:

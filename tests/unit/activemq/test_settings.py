@@ -206,6 +206,11 @@ def test_an_archive_without_a_known_checksum_is_refused():
     assert archive_refusals(broker(), {}) == []
 
 
+@pytest.mark.parametrize("port", [1, 65535])
+def test_the_first_and_the_last_port_are_taken(port: int):
+    assert refusals(broker(connectors=[{"protocol": "stomp", "port": port}])) == []
+
+
 def test_connectors_get_the_ports_limits_and_options_of_their_protocol():
     given = [
         {"protocol": "stomp", "options": {"transport.hbGracePeriodMultiplier": 2}},
@@ -296,6 +301,13 @@ def test_a_port_of_another_process_is_refused_and_the_brokers_own_is_not():
     assert host_refusals(broker(), machine(listeners=held, unit=unit(main_pid=7))) == []
     (found,) = host_refusals(broker(), machine(listeners=held, unit=unit(main_pid=8)))
     assert found.startswith("activemq_connectors: port 61613") and "'java' (pid 7)" in found
+
+
+def test_a_port_that_is_held_twice_is_refused_once():
+    held = [
+        {"address": address, "port": 61613, "pid": 7, "process": "java"} for address in ("127.0.0.1", "::")
+    ]
+    assert len(host_refusals(broker(), machine(listeners=held))) == 1
 
 
 def test_a_bridge_speaks_tls_as_well_as_a_connector():

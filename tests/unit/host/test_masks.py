@@ -142,6 +142,12 @@ def test_a_secret_is_masked_wherever_else_it_stands():
     assert "Hunter" not in "".join(masked(CONF, before, "log.file = /var/log/Hunter-22\n", secret=False))
 
 
+def test_a_secret_that_begins_with_another_is_masked_to_its_end():
+    text = "default_pass = Hunter\nssl_options.password = Hunter-22\nlog.file = /var/log/Hunter-22\n"
+    shown = masked(CONF, "", text, secret=True)[1]
+    assert "Hunter" not in shown and "-22" not in shown
+
+
 @pytest.mark.parametrize(
     ("path", "old", "new"),
     [

@@ -225,6 +225,7 @@ def test_the_second_of_three_is_refused_without_any_quorum_queue():
         ({1: {"running": False, "booting": True}}, WAIT, ("rabbit@n1 is starting",)),
         ({1: {"unread": "timeout"}}, WAIT, ("rabbit@n1 did not answer in time", "on n1")),
         ({1: {"unread": "{badrpc, x}"}}, WAIT, ("rabbit@n1 answered with an error ({badrpc, x})",)),
+        ({1: {"unread": "badarg"}}, WAIT, ("rabbit@n1 answered with an error (badarg)",)),
         (
             {1: {"partitions": ["rabbit@n2"]}, 2: {"partitions": ["rabbit@n1"]}},
             REFUSE,

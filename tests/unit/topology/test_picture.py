@@ -229,6 +229,13 @@ def test_boxes_and_labels_do_not_overlap(boxes, data):
             assert not [room for room in rooms if overlap(room, layout.Rectangle(start, 0, end - start, 1e6))]
 
 
+def test_a_line_without_a_label_needs_no_room_for_one():
+    boxes = [layout.Box(10, 10), layout.Box(10, 10)]
+    bare = layout.arrange(boxes, [layout.Line(0, 1)])
+    assert bare.routes[0].label.width == 0
+    assert bare.width < layout.arrange(boxes, [layout.Line(0, 1, 5, 5)]).width
+
+
 def test_lines_run_backwards_only_in_a_cycle():
     boxes = [layout.Box(50, 20)] * 4
     straight = layout.arrange(
