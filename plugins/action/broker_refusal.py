@@ -1,6 +1,6 @@
 """The action broker_refusal: fails where there is something to refuse, in sentences, and says nothing otherwise.
 
-    - name: Refuse settings that cannot be right
+    - name: Refuse invalid settings
       brokerkit.brokers.broker_refusal:
         # A list, or one sentence; none: the task is ok.
         sentences: "{{ settings | brokerkit.brokers.rabbitmq_refusals }}"

@@ -29,7 +29,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Look at the brokers that are there
+- name: Look at the existing brokers
   brokerkit.brokers.activemq_first_contact:
     instance: main
     data: /var/lib/activemq/main

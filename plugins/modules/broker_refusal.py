@@ -27,7 +27,7 @@ author: Brokerkit contributors
 """
 
 EXAMPLES = r"""
-- name: Refuse settings that cannot be right
+- name: Refuse invalid settings
   brokerkit.brokers.broker_refusal:
     sentences: "{{ settings | brokerkit.brokers.rabbitmq_refusals }}"
 """

@@ -26,7 +26,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Look at the broker that is there
+- name: Look at the existing broker
   brokerkit.brokers.rabbitmq_first_contact:
     running: true
   register: found

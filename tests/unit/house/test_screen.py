@@ -148,7 +148,7 @@ def test_a_start_in_the_middle_is_refused(tmp_path: Path, playbook: str) -> None
 def test_a_run_that_would_do_nothing_is_refused(tmp_path: Path, flags: tuple[str, str]) -> None:
     done = run(tmp_path, *flags, playbook="site.yml")
     assert done.returncode == 2
-    assert "TASK [Refuse what is wrong with the whole" in done.stdout
+    assert "TASK [Refuse errors of the whole inventory" in done.stdout
     assert "is not a tag" in done.stderr or "no host is in the group" in done.stderr
 
 
