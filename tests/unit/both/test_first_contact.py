@@ -209,6 +209,16 @@ def test_originals_are_kept_once_and_never_written_over(tmp_path):
         assert path.stat().st_mode & 0o077 == 0, path
 
 
+def test_files_of_folders_are_found_and_a_folder_behind_a_link_is_left_to_its_owner(tmp_path):
+    for name in ("conf.d/a", "other/b"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "other")
+    (tmp_path / "single").symlink_to(tmp_path / "conf.d/a")
+    found = files_below([str(tmp_path / name) for name in ("conf.d", "link", "single", "si*")])
+    assert found == [str(tmp_path / "conf.d/a"), str(tmp_path / "single")]
+
+
 def test_a_copy_that_was_cut_off_does_not_count(tmp_path):
     (tmp_path / "conf").write_text("x = 1")
     originals = Originals("rabbitmq", str(tmp_path / "kept"))

@@ -75,6 +75,13 @@ def test_what_survives_is_shown_as_a_diff_and_the_checkout_is_as_it_was(project)
     assert run(project, "--share", str(caught / total))[0] == 0
 
 
+def test_a_copy_is_a_checkout_for_tests_that_ask_git(project):
+    asks = "import subprocess\n\n\ndef test_it():\n    assert subprocess.check_output(['git', 'ls-files', 'scripts'])\n"
+    (project / "tests/unit/test_sums.py").write_text("from brokers import sums\n" + asks)
+    code, output = run(project, "--sample", "1")
+    assert code == 1 and "not by tests/unit/test_sums.py" in output
+
+
 def test_a_test_that_fails_anyway_catches_nothing(project):
     (project / "tests/unit/test_sums.py").write_text(TEST + "    assert False\n")
     code, output = run(project, "--sample", "2")

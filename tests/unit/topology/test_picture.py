@@ -101,6 +101,27 @@ def test_an_argument_of_the_queue_comes_before_a_policy(tmp_path):
     assert ways(drawn(tmp_path, text))[OWN, UNROUTED, Link.DEAD_LETTER] == ("as mail",)
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "wins"), [(None, 1, "b"), (None, 0, "a"), (-1, None, "b"), (2, 1, "a")]
+)
+def test_the_policy_of_the_highest_priority_counts_which_is_0_if_not_declared(tmp_path, one, other, wins):
+    policies = [
+        {
+            "vhost": "v",
+            "name": name,
+            "pattern": "",
+            "definition": {"dead-letter-exchange": "x"},
+            "priority": priority,
+        }
+        for name, priority in (("a", one), ("b", other))
+    ]
+    policies = [{key: value for key, value in policy.items() if value is not None} for policy in policies]
+    text = json.dumps({"queues": [{"vhost": "v", "name": "q"}], "policies": policies})
+    assert ways(drawn(tmp_path, text)) == {
+        ((QUEUE, "q"), (EXCHANGE, "x"), Link.DEAD_LETTER): (f"policy {wins}",)
+    }
+
+
 def test_the_order_of_declarations_means_nothing(tmp_path):
     lines = DECLARED.splitlines()
     exchanges, queues = lines[10:13], [lines[14] + lines[15].strip(), *lines[16:]]
@@ -292,6 +313,30 @@ def test_any_name_makes_dot_whose_strings_end_where_they_should(one, other, key)
     ]
 
 
+def dot_lines(*nodes: Node, edges: tuple[Edge, ...] = ()) -> list[str]:
+    return [line.strip() for line in dot.render(Picture("t", ("o",), nodes, edges)).splitlines()[7:-1]]
+
+
+def test_dot_tells_exchanges_from_queues_and_marks_what_is_not_declared():
+    exchange, queue = dot_lines(
+        Node((EXCHANGE, "e"), ("topic exchange",), missing=True), Node(MAIL, ("queue",))
+    )
+    assert '"e\\ntopic exchange"' in exchange and 'style="rounded,dashed"' in exchange
+    assert '"mail\\nqueue"' in queue and 'style="solid"' in queue and 'penwidth="1"' in queue
+
+
+def test_dot_tells_a_difference_by_words_colour_and_weight():
+    same, differs = Node(MAIL, ("queue",)), Node(OWN, ("queue",), status=Status.DECLARED)
+    edges = tuple(
+        Edge(ORDERS, MAIL, Link.BINDING, ("k",), status) for status in (Status.SAME, Status.DECLARED)
+    )
+    lines = dot_lines(same, differs, edges=edges)
+    for plain, marked in (lines[:2], lines[2:]):
+        colours = [re.search(r'color="(.*?)"', line)[1] for line in (plain, marked)]
+        assert colours[0] != colours[1] and 'penwidth="1"' in plain and 'penwidth="2"' in marked
+    assert "+ " in lines[1] and '"+ k"' in lines[3] and '"k"' in lines[2]
+
+
 @given(st.text())
 def test_a_string_of_dot_is_the_text_again(text):
     inner = dot.quoted(text)[1:-1]
@@ -303,6 +348,14 @@ def test_a_long_name_is_cut_and_whole_in_the_tooltip():
     root = ElementTree.fromstring(svg.render(of_names(name, "q", "")))  # noqa: S314 - our own
     assert name not in [element.text for element in root.iter(f"{SVG}text")]
     assert any((element.text or "").startswith(name) for element in root.iter(f"{SVG}title"))
+
+
+@pytest.mark.parametrize(("length", "whole"), [(24, True), (25, False)])
+def test_a_label_has_room_for_24_characters(length, whole):
+    boxes = Node(ORDERS, ("topic exchange",)), Node(MAIL, ("queue",))
+    picture = Picture("t", ("o",), boxes, (Edge(ORDERS, MAIL, Link.BINDING, ("k" * length,)),))
+    root = ElementTree.fromstring(svg.render(picture))  # noqa: S314 - our own
+    assert ("k" * length in [element.text for element in root.iter(f"{SVG}text")]) is whole
 
 
 def test_a_way_that_returns_is_said_in_its_box():
