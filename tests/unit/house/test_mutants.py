@@ -7,10 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mutants
 import pytest
 import yaml
 from role_files import ROOT
 from testing import imports, mutations
+from testing.trials import Verdict
 
 MODULE = "plugins/module_utils/brokers/sums.py"
 CODE = """from __future__ import annotations
@@ -23,11 +25,17 @@ def larger(one: int | None, other: int) -> int:
 def nobody_asks(flag: bool) -> int:
     return 1 if flag else 0
 """
-TEST = """from brokers.sums import larger
+TEST = """import subprocess
+
+from brokers.sums import larger
 
 
 def test_the_larger_one():
     assert (larger(1, 2), larger(3, 2), larger(-1, 0)) == (2, 3, 0)
+
+
+def test_that_needs_a_checkout():
+    assert subprocess.check_output(["git", "ls-files", "scripts"])
 """
 EQUIVALENT = [
     {
@@ -72,21 +80,21 @@ def test_what_survives_is_shown_as_a_diff_and_the_checkout_is_as_it_was(project)
     caught, total = map(int, output.splitlines()[-1].removeprefix("caught ").split(" of "))
     assert 0 < caught < total
     assert (project / MODULE).read_text() == CODE
-    assert run(project, "--share", str(caught / total))[0] == 0
 
 
-def test_a_copy_is_a_checkout_for_tests_that_ask_git(project):
-    asks = "import subprocess\n\n\ndef test_it():\n    assert subprocess.check_output(['git', 'ls-files', 'scripts'])\n"
-    (project / "tests/unit/test_sums.py").write_text("from brokers import sums\n" + asks)
-    code, output = run(project, "--sample", "1")
-    assert code == 1 and "not by tests/unit/test_sums.py" in output
+@pytest.mark.parametrize(("caught", "share", "code"), [(9, 0.9, 0), (8, 0.9, 1), (8, 0.8, 0), (10, 1.0, 0)])
+def test_the_exit_code_is_by_the_share_that_was_caught(caught, share, code, capsys):
+    mutant = mutations.Mutant("scripts/mutants.py", 1, "a", "b", "")
+    verdicts = [Verdict(mutant, number < caught, "", (), 0) for number in range(10)]
+    assert mutants.report(verdicts, share) == code
+    assert capsys.readouterr().out.splitlines()[-1] == f"caught {caught} of 10"
 
 
 def test_a_test_that_fails_anyway_catches_nothing(project):
     (project / "tests/unit/test_sums.py").write_text(TEST + "    assert False\n")
-    code, output = run(project, "--sample", "2")
+    code, output = run(project, "--sample", "1")
     assert code == 1 and "fails without a mutant too" in output
-    assert output.splitlines()[-1] == "caught 0 of 2"
+    assert output.splitlines()[-1] == "caught 0 of 1"
 
 
 def test_a_file_that_is_not_mutated_is_refused():
