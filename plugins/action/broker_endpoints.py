@@ -1,4 +1,4 @@
-"""The action broker_endpoints: writes the endpoints file, on the controller and in Ansible's own process.
+"""The action broker_endpoints: writes the endpoints file on the controller, in Ansible's own process.
 
 As a module it would be packed and given to another Python for what is a file of the controller. Documentation:
 plugins/modules/broker_endpoints.py.
@@ -21,7 +21,7 @@ _ARGUMENTS = ("path", "document", "inventory", "project")
 
 
 def converge(params: Mapping[str, str], check: bool) -> dict[str, Any]:
-    """Bring the file to what it shall be, and return the task's result."""
+    """Converge the file and return the task's result."""
     result: dict[str, Any] = {}
 
     def change(present: list[endpoints.Entry]) -> list[endpoints.Entry]:
@@ -40,7 +40,7 @@ def converge(params: Mapping[str, str], check: bool) -> dict[str, Any]:
 
 
 class ActionModule(ActionBase):
-    """What Ansible looks for in this file."""
+    """Loaded by Ansible under this name."""
 
     TRANSFERS_FILES = False
     _VALID_ARGS = frozenset(_ARGUMENTS)

@@ -1,10 +1,10 @@
-"""The action broker_refusal: fails where there is something to refuse, in sentences, and says nothing otherwise.
+"""The action broker_refusal: fails with sentences if there is anything to refuse, and is silent otherwise.
 
     - name: Refuse invalid settings
       brokerkit.brokers.broker_refusal:
         # A list, or one sentence; none: the task is ok.
         sentences: "{{ settings | brokerkit.brokers.rabbitmq_refusals }}"
-        # Lines of somebody else's, a broker's, that belong to them.
+        # Output of another program, such as the broker, that belongs to them.
         words: "{{ log.stdout_lines }}"
 
 `assert` prints its condition beside the message and works the message out where nothing is wrong, too. The message is
@@ -28,7 +28,7 @@ from ..module_utils.brokers.inventory import runs
 
 
 def listed(name: str, value: Any) -> list[str]:
-    """Return the argument as a list of texts without those that are empty."""
+    """Return the argument as a list of non-empty strings."""
     items = [value] if isinstance(value, str) else value
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         raise AnsibleActionFail(f"broker_refusal: {name} is a text or a list of texts")
@@ -36,7 +36,7 @@ def listed(name: str, value: Any) -> list[str]:
 
 
 class ActionModule(ActionBase):
-    """What Ansible looks for in this file."""
+    """Loaded by Ansible under this name."""
 
     TRANSFERS_FILES = False
     _VALID_ARGS = frozenset(("sentences", "words"))

@@ -1,4 +1,4 @@
-"""Ansible's own screen output, but that what Brokerkit refuses is read once, as sentences."""
+"""Ansible's own screen output, except that Brokerkit's refusals are printed once, as sentences."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DOCUMENTATION = """
       - set as stdout in configuration
 """
 
-# The message of our own modules says everything, and so does that of the module that starts brokers.
+# The messages of our own modules, and of the module that starts brokers, are complete.
 _OURS = "brokerkit.brokers."
 _STARTS_BROKERS = "ansible.builtin.systemd_service"
 _WIDEST = 100  # longer lines are hard to read
@@ -40,7 +40,7 @@ _START_AT = (
 
 
 def wrapped(text: str, width: int, first: str, further: str) -> list[str]:
-    """Return lines of at most `width` columns; a path or a name is never broken, so that it can be copied."""
+    """Return lines of at most `width` columns; paths and names stay whole, to be copied."""
     return textwrap.wrap(
         text,
         width,
@@ -62,7 +62,7 @@ def refusal(hosts: list[str], sentences: list[str], words: list[str], width: int
 
 
 def flushing(name: str) -> Callable[..., None]:
-    """Return the default's method of that name, preceded by the refusals that wait."""
+    """Return the default callback's method of that name, which first prints the pending refusals."""
 
     def method(self: CallbackModule, *arguments: Any, **options: Any) -> None:
         self.print_refusals()
@@ -88,7 +88,7 @@ class CallbackModule(Default):
         self._waiting: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        """Keep a refusal until its task ends; print anything else as the default does."""
+        """Hold a refusal back until its task ends; print anything else as the default callback does."""
         found = result._result
         # What a module says comes with how it was called. A task that Ansible could not begin has no such thing: there
         # the source lines are of use.
@@ -105,7 +105,7 @@ class CallbackModule(Default):
         self._waiting.setdefault((tuple(sentences), tuple(words)), []).append(result._host.get_name())
 
     def v2_runner_retry(self, result: Any) -> None:
-        """Say what is waited for, where the task knows; a try of it has not failed."""
+        """Print what the task is waiting for, if it says so; a retry is not a failure."""
         waiting = result._result.get("waiting")
         if not waiting:
             super().v2_runner_retry(result)
@@ -116,7 +116,7 @@ class CallbackModule(Default):
         self._display.display("\n".join(lines), color=constants.COLOR_WARN)
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
-        """Refuse to start one of Brokerkit's playbooks in its middle: no task of it could say so, if it is skipped."""
+        """Refuse to start one of Brokerkit's playbooks in the middle; a task could not, as it would be skipped."""
         folders = {Path(play._included_path or playbook._basedir).resolve() for play in playbook.get_plays()}
         if context.CLIARGS.get("start_at_task") and _PLAYBOOKS in folders:
             lines = wrapped(_START_AT, self.width(), "  * ", "    ")
@@ -128,11 +128,11 @@ class CallbackModule(Default):
 
     @staticmethod
     def width() -> int:
-        """Return the columns that a line may have."""
+        """Return the maximum width of a line."""
         return min(shutil.get_terminal_size((80, 24)).columns, _WIDEST)
 
     def print_refusals(self) -> None:
-        """Print the refusals that wait."""
+        """Print the pending refusals."""
         waiting, self._waiting = self._waiting, {}
         width = self.width()
         for (sentences, words), hosts in waiting.items():

@@ -22,7 +22,7 @@ def systemd_word(text: str) -> str:
 
 
 class FilterModule:
-    """What Ansible looks for in this file."""
+    """Loaded by Ansible under this name."""
 
     def filters(self) -> dict[str, Any]:
         """Return name -> function for each filter."""

@@ -1,4 +1,4 @@
-"""Filters for a role's own check of its variables: argument specs, an apt repository, secrets that all know."""
+"""Filters for a role's check of its variables: argument specs, apt repositories, published secrets."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def argument_refusals(
     given: Iterable[str],
     numbers: Iterable[str] = (),
 ) -> list[str]:
-    """Return a sentence for each variable that has the wrong type, or that the role does not have."""
+    """Return a sentence for each variable of the wrong type, and for each that the role does not have."""
     return role_arguments.unknown(role, given, options) + role_arguments.refusals(options, values, numbers)
 
 
 class FilterModule:
-    """What Ansible looks for in this file."""
+    """Loaded by Ansible under this name."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return name -> function for each filter."""

@@ -10,7 +10,7 @@ from ..module_utils.brokers.inventory import endpoints
 
 
 class FilterModule:
-    """What Ansible looks for in this file."""
+    """Loaded by Ansible under this name."""
 
     def filters(self) -> dict[str, Any]:
         """Return name -> function for each filter."""

@@ -16,7 +16,7 @@ from ..module_utils.brokers.rabbitmq import (
 
 
 class FilterModule:
-    """What Ansible looks for in this file."""
+    """Loaded by Ansible under this name."""
 
     def filters(self) -> dict[str, Any]:
         """Return name -> function for each filter."""

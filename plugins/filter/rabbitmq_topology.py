@@ -72,7 +72,7 @@ def plain(value: Any) -> Any:
 
 
 class FilterModule:
-    """What Ansible looks for in this file."""
+    """Loaded by Ansible under this name."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return name -> function for each filter."""

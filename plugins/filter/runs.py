@@ -1,4 +1,4 @@
-"""Filters for what is wrong with a run or an inventory as a whole."""
+"""Filters that check a run or an inventory as a whole."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..module_utils.brokers.inventory import runs, shared_machines
 
 
 def _tags_in(blocks: list[Any]) -> set[str] | None:
-    """Return the tags of tasks; None where some of them are not known before a run has come that far."""
+    """Return the tags of tasks; None if some are only known during the run."""
     found: set[str] = set()
     for item in blocks:
         if isinstance(item, Block):
@@ -73,7 +73,7 @@ def day2_tag_refusals(run: Mapping[str, Any]) -> list[str]:
 
 
 class FilterModule:
-    """What Ansible looks for in this file."""
+    """Loaded by Ansible under this name."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return name -> function for each filter."""

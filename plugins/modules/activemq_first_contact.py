@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright: Brokerkit contributors
 # Apache License 2.0 (see LICENSE)
-"""What ActiveMQ instances that this role did not make look like."""
+"""Inspect ActiveMQ instances that this role did not set up."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ ENABLED = "/etc/activemq/instances-enabled"
 
 
 def _own(paths):
-    """Those files that hold something and do not say that they are ours."""
+    """Non-empty files without our header."""
     return [
         path for path in files_below(paths) if (read(path) or "").strip() and MARK not in (read(path) or "")
     ]

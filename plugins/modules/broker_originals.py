@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright: Brokerkit contributors
 # Apache License 2.0 (see LICENSE)
-"""The files of a broker that was set up by hand, kept for good."""
+"""Keep the files of a broker that was set up by hand."""
 
 from __future__ import annotations
 

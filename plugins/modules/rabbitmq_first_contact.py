@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # Copyright: Brokerkit contributors
 # Apache License 2.0 (see LICENSE)
-"""What a RabbitMQ that this role did not make looks like, and its files kept."""
+"""Inspect a RabbitMQ that this role did not set up, and keep its files."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def seconds(text):
 
 
 def unit():
-    """The limit of the unit, and its time to start where a drop-in of somebody's sets one."""
+    """The unit's limit, and its start time-out if a foreign drop-in sets one."""
     values = hostfacts.properties(UNIT, ["LimitNOFILE", "TimeoutStartUSec", "DropInPaths"])
     set_here = any("TimeoutStartSec" in (read(path) or "") for path in values.get("DropInPaths", "").split())
     timeout = seconds(values.get("TimeoutStartUSec", "")) if set_here else 0

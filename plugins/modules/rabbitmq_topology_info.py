@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""What a live broker holds, as the document that declares it. Thin: the work is in module_utils/brokers."""
+"""A live broker's objects as a declared document. Thin: the work is in module_utils/brokers."""
 
 from __future__ import annotations
 

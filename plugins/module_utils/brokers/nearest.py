@@ -1,6 +1,6 @@
-"""What may be meant by a variable that does not exist: a typo, the broker's or a peer's own name, or nothing.
+"""Suggestions for an unknown variable: a typo, the broker's own name for it, another role's name, or nothing.
 
-A wrong suggestion is worse than none: it is tried, at night, by somebody in a hurry.
+A wrong suggestion is worse than none: somebody in a hurry will try it.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def nearest(role: str, name: str, known: Iterable[str]) -> list[str]:
         return [ELSEWHERE[role][given]]
     if not given.strip("_"):
         return []
-    # What destroys data is nobody's guess.
+    # Never suggest what destroys data.
     scores = {one: _likeness(given, one[len(role) + 1 :]) for one in known if "_remove_" not in one}
     best = max(scores.values(), default=0)
     near = sorted(one for one, score in scores.items() if score and score >= best - 0.02)

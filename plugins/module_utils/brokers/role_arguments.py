@@ -1,4 +1,4 @@
-"""Whether a role's variables have the types that its argument specs say, in sentences an operator can act on.
+"""Checks a role's variables against the types in its argument specs, with sentences an operator can act on.
 
 Ansible's own validation of a role prints the whole specification with each refusal, and leaves the
 variables as they were written: a port given with `-e` stays a string. `refusals` says what is wrong, `typed`
@@ -25,7 +25,7 @@ _NAMES = {
 
 
 def kind_of(value: Any) -> str:
-    """Return what a value is, in the words of a person."""
+    """Return a value's type in plain words."""
     if value is None:
         return "empty"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""What tells a secret: values that everybody knows, and names of settings that hold one.
+"""Recognises secrets: published values, and names of settings that hold one.
 
 A secret that is published in this project, or that a guide prints, is no secret: inventory/published_secrets.py
 refuses it on all hosts but the test bed's.

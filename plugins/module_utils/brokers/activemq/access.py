@@ -1,4 +1,4 @@
-"""Users, their groups and what these may do: what is wrong with it, and the form the broker's files need."""
+"""Users, groups and their rights: checks, and the format of the broker's files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..secret_words import is_placeholder
 
 Settings = dict[str, Any]
 
-ADMINS = "admins"  # the group of the administrator, which may do everything
+ADMINS = "admins"  # the administrator's group, which has all rights
 _USER_KEYS = frozenset({"name", "password", "groups"})
 _ENTRY_KEYS = frozenset({"queue", "topic", "read", "write", "admin"})
 _GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")

@@ -1,4 +1,4 @@
-"""What a version of ActiveMQ needs of Java, and which published vulnerabilities it still has.
+"""The Java that a version of ActiveMQ needs, and the published vulnerabilities that it still has.
 
 The table is upstream's list of security advisories (activemq.apache.org, "Security Advisories", October 2026). A fix
 is in a version when it is in that version's own line (5.19, 6.2, ...), or when the version is newer than every fix.
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from ..versions import at_least, number, upstream
 
 FLOOR = "6.3.2 or 5.19.11"
-# Modules that the distribution's package does not have: what is wrong in them is not wrong in it.
+# Modules missing from the distribution's package, whose vulnerabilities do not affect it.
 _NOT_IN_PACKAGE = frozenset({"amqp", "console"})
 
 
 @dataclass(frozen=True)
 class Advisory:
-    """A published vulnerability: where it is, what it lets somebody do, and the versions that first have the fix."""
+    """A published vulnerability: its module, its effect, and the first versions with the fix."""
 
     name: str
     part: str
@@ -57,14 +57,14 @@ ADVISORIES = (
     Advisory("CVE-2026-74761", "core", "removing durable subscriptions of others", ("5.19.11", "6.3.2")),
 )
 
-# What distributions have put into a version of theirs: the package's version -> advisories. From changelog.Debian.gz.
+# Fixes backported by distributions: the package's version -> advisories. From changelog.Debian.gz.
 _BACKPORTS = (
     (re.compile(r"5\.17\.2\+dfsg-2\+deb12u[1-9]"), frozenset({"CVE-2022-41678", "CVE-2023-46604"})),
 )
 
 
 def open_advisories(version: str, package: bool) -> list[Advisory]:
-    """Return what is not fixed in `version`: of upstream, or of the distribution's `package` with its suffix."""
+    """Return what is not fixed in upstream's `version`, or in the distribution's `package` with its suffix."""
     backported: frozenset[str] = frozenset()
     for pattern, names in _BACKPORTS:
         if package and pattern.match(version):
@@ -86,7 +86,7 @@ def _fixed(version: str, fixes: tuple[str, ...]) -> bool:
 
 
 def security_verdict(version: str, package: bool) -> str:
-    """Return what is to be said of the security of `version`, or an empty text when nothing published is open."""
+    """Return a sentence on the vulnerabilities of `version`, or an empty string if none are known."""
     found = open_advisories(version, package)
     if not found:
         return ""

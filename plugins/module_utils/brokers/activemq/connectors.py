@@ -1,4 +1,4 @@
-"""What an ActiveMQ broker listens with: its connectors, what is wrong with them, and TLS."""
+"""The connectors of an ActiveMQ broker, their checks, and TLS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .access import Settings, key_refusals
 # Scheme of OpenWire's and WebSocket's transports; the others put theirs behind the protocol. Source: "Configuring
 # Transports" at activemq.apache.org, and META-INF/services/org/apache/activemq/transport in the jars of 5.16 to 5.18.
 _SCHEMES = {"openwire": {"tcp": "tcp"}, "ws": {"tcp": "ws", "ssl": "wss"}}
-# Usual port, and that with TLS.
+# Default port, and default port with TLS.
 _PORTS = {
     "openwire": (61616, 61617),
     "stomp": (61613, 61612),
@@ -52,9 +52,9 @@ def _options(settings: Settings, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def connectors(settings: Settings) -> list[dict[str, Any]]:
-    """Return the connectors with everything filled in: name, protocol, scheme, tls, address, port, options.
+    """Return the connectors with all defaults filled in: name, protocol, scheme, tls, address, port, options.
 
-    Only for settings that `refusals` has nothing against.
+    Only for settings that `refusals` accepts.
     """
     return [
         {
@@ -82,7 +82,7 @@ def _text(value: Any) -> str:
 
 
 def overlap(one: str, other: str) -> bool:
-    """Return whether two addresses to listen on meet; 0.0.0.0, :: and '' are every address."""
+    """Return whether two listening addresses overlap; 0.0.0.0, :: and '' mean every address."""
     wildcards = ("", "::", _ANY)
     return one == other or one in wildcards or other in wildcards
 
@@ -107,7 +107,7 @@ def connector_refusals(settings: Settings) -> list[str]:
 
 
 def _shared_refusals(where: str, given: dict[str, Any], others: list[dict[str, Any]]) -> list[str]:
-    """Return a sentence when a connector has the name or the port of another one."""
+    """Return a sentence if a connector has the name or port of another one."""
     found = []
     name = given.get("name", given["protocol"])
     for other in others:
@@ -171,14 +171,14 @@ def _option_refusals(where: str, protocol: str, options: Any) -> list[str]:
 
 
 def uses_tls(settings: Settings) -> bool:
-    """Return whether a connector speaks TLS, or a bridge to another broker does."""
+    """Return whether a connector, or a bridge to another broker, uses TLS."""
     bridges = (broker for other in settings["activemq_network"] for broker in other["brokers"])
     return any("ssl" in _transport(given) for given in settings["activemq_connectors"]) or any(
         "ssl" in broker.partition("://")[0] for broker in bridges if "://" in broker
     )
 
 
-# What has to be in a PEM text, and what it is called.
+# The required content of a PEM text, and its name in messages.
 _PEM = {
     "certificate": ("-----BEGIN CERTIFICATE-----", "a certificate, followed by those of its issuers"),
     "key": ("PRIVATE KEY-----", "its private key, without a passphrase"),

@@ -1,6 +1,6 @@
-"""First contact with ActiveMQ instances that are on the host already: are they ours, nobody's, or somebody's?
+"""First contact with existing ActiveMQ instances: are they ours, nobody's, or somebody's?
 
-What somebody set up by hand is not taken over before the operator says so. These functions are pure: they judge what
+Brokers set up by hand are only taken over if the operator says so. These functions are pure: they judge what
 the module activemq_first_contact has read of the host.
 """
 
@@ -16,13 +16,13 @@ Found = Mapping[str, Any]
 
 
 def _other_store(found: Found, data: str) -> str:
-    """A store that stands elsewhere than where the role's instance looks for it; empty where there is none."""
+    """A store in another place than the role's instance expects; empty if there is none."""
     stores = {path.rsplit("/", 1)[0] for path in found["data"] if path.endswith("/db.data")}
     return next(iter(sorted(stores - {data + "/kahadb"})), "")
 
 
 def _what(found: Found, data: str, of_the_store: str) -> str:
-    """What of somebody's was found; `of_the_store` is said of messages that stand elsewhere."""
+    """The foreign things that were found; `of_the_store` describes messages in another place."""
     parts = []
     if found["own"]:
         parts.append(f"files of somebody's own ({listed(found['own'])})")
@@ -40,12 +40,12 @@ def _what(found: Found, data: str, of_the_store: str) -> str:
 
 
 def is_foreign(found: Found) -> bool:
-    """Whether the host holds ActiveMQ instances, or files in the way of this one, that somebody set up."""
+    """Whether the host has foreign ActiveMQ instances, or foreign files in place of this one's."""
     return bool(found["own"] or found["data"] or found["enabled"])
 
 
 def refusals(found: Found, take_over: bool, instance: str, data: str) -> list[str]:
-    """Return why the host is left alone, one sentence each; an empty list where the run may go on."""
+    """Return the reasons to leave the host alone, one sentence each; an empty list if the run may proceed."""
     name = found["hostname"]
     if found["running"]:
         pids = listed([str(one["pid"]) for one in found["running"]])
@@ -72,7 +72,7 @@ def refusals(found: Found, take_over: bool, instance: str, data: str) -> list[st
 
 
 def words(found: Found, folder: str, data: str) -> list[str]:
-    """Return what is said of what is taken over, one sentence each."""
+    """Return what to report about a take-over, one sentence each."""
     stays = f"{_other_store(found, data)} stays as it is"
     return [
         f"{found['hostname']}: taken over: {_what(found, data, stays)}. The files as "

@@ -1,4 +1,4 @@
-"""JMX, the web console and Jolokia of an ActiveMQ broker: off, or on the host's own loopback address."""
+"""JMX, the web console and Jolokia of an ActiveMQ broker: off, or on the loopback address."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def listeners(settings: Settings) -> list[dict[str, Any]]:
-    """Return everything that the broker is to listen on: variable, what it is, address and port."""
+    """Return every listener of the broker: variable, description, address and port."""
     found = [
         {
             "variable": "activemq_connectors",
@@ -39,7 +39,7 @@ def listeners(settings: Settings) -> list[dict[str, Any]]:
 
 
 def management_refusals(settings: Settings) -> list[str]:
-    """Return what is wrong with JMX, the console and the way that users log in, one sentence each."""
+    """Return what is wrong with JMX, the console and authentication, one sentence each."""
     found = []
     if not 0 <= settings["activemq_jmx_port"] <= 65535:
         found.append(
@@ -93,7 +93,7 @@ def _console_refusals(settings: Settings) -> list[str]:
 
 
 def own_collisions(settings: Settings) -> list[str]:
-    """Return a sentence for each port of JMX and the console that something else of this broker has."""
+    """Return a sentence for each port of JMX and the console that this broker already uses otherwise."""
     found, taken = [], [one for one in listeners(settings) if one["variable"] == "activemq_connectors"]
     for one in listeners(settings)[len(taken) :]:
         found += [

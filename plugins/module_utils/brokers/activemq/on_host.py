@@ -1,4 +1,4 @@
-"""What forbids these settings on a host, and what a change of files asks of a running broker."""
+"""What rules these settings out on a host, and what changed files require of a running broker."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from .access import Settings
 from .connectors import overlap
 from .management import listeners
 
-# Files that the broker reads again by itself when somebody logs in (reload=true in login.config), what keeps the
-# package's init script out of use, and the programs of the next start: nothing of a running broker.
+# Files that do not affect a running broker: those that it reloads at each login (reload=true in login.config),
+# the mask of the package's init script, and the programs for the next start.
 _ONLINE = (
     "/users.properties",
     "/groups.properties",
@@ -22,7 +22,7 @@ _ONLINE = (
 
 
 def _port_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
-    """Return a sentence for each wanted port that a process which is not this instance holds."""
+    """Return a sentence for each wanted port that is held by a process other than this instance."""
     found = []
     for wanted in listeners(settings):
         for held in host["listeners"]:
@@ -42,7 +42,7 @@ def _port_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
 
 
 def _address_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
-    """Return a sentence for each address that is to be listened on and is not the host's."""
+    """Return a sentence for each listening address that the host does not have."""
     return [
         f"{wanted['variable']}: {wanted['address']} of {wanted['what']} is no address of {host['hostname']}, and the "
         "broker would not start; give one that `ip address` shows there, or 0.0.0.0 for every interface"
@@ -52,13 +52,13 @@ def _address_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
 
 
 def unit_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
-    """Return why the instance's unit is not to be touched. The role never masks it."""
+    """Return why the instance's unit must not be touched. The role never masks it."""
     unit, wanted = f"activemq-{settings['activemq_instance']}.service", settings["activemq_service_state"]
     return service_refusals("activemq_service_state", wanted, unit, host, known=True)
 
 
 def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
-    """Return everything about the host that forbids the settings, one sentence each.
+    """Return everything about the host that rules the settings out, one sentence each.
 
     `host` is what the module broker_host_facts returned.
     """
@@ -74,7 +74,7 @@ def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
 
 
 def _version_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
-    """Return a sentence when the instance runs another version: going to one is a verb of its own."""
+    """Return a sentence if the instance runs another version: moving to one is the entry point `upgrade`."""
     name, wanted = host["hostname"], settings["activemq_version"]
     archive = settings["activemq_installation"] == "archive"
     marks = [path.rsplit("/version-", 1)[1] for path in host["files"] if "/version-" in path]
@@ -91,7 +91,7 @@ def _version_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
 
 
 def install_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
-    """Return why the package that apt would install now is not the one that is wanted, one sentence each."""
+    """Return why the package that apt would install is not the wanted one, one sentence each."""
     plan, wanted = host["plan"], settings["activemq_version"]
     if plan["error"]:
         asked = f"activemq {wanted}".strip()
@@ -99,7 +99,7 @@ def install_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
             f"activemq_version: apt cannot install {asked} on {host['hostname']}: {plan['error'].rstrip('.')}. "
             "`apt-cache policy activemq` on the host shows what the repositories hold"
         ]
-    # What is there already is not in apt's plan.
+    # Installed packages are not in apt's plan.
     version = upstream({**host["packages"], **plan["packages"]}.get("activemq", ""))
     if version and wanted and not starts_with(version, wanted):
         return [
@@ -110,7 +110,7 @@ def install_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
 
 
 def restart_reasons(pending: dict[str, list[str]]) -> list[str]:
-    """Return the changed files that a running broker does not read again by itself.
+    """Return the changed files that a running broker does not reload by itself.
 
     `pending` is what the module broker_files returned: path -> keys that differ.
     """

@@ -1,7 +1,6 @@
-"""What is wrong with the settings of an ActiveMQ broker, in sentences an operator can act on.
+"""Checks of an ActiveMQ broker's settings, as sentences an operator can act on.
 
-`refusals` needs nothing but the variables and collects everything that is wrong, so that one run names all
-of it.
+`refusals` needs nothing but the variables and collects every error, so one run reports them all.
 """
 
 from __future__ import annotations
@@ -92,7 +91,7 @@ def _name_refusals(settings: Settings) -> list[str]:
 
 
 def _archive_setting_refusals(settings: Settings) -> list[str]:
-    """Return what is wrong with where the broker comes from."""
+    """Return what is wrong with the broker's package or archive source."""
     found = []
     version, source = settings["activemq_version"], settings["activemq_archive_source"]
     if settings["activemq_installation"] == "package":
@@ -211,7 +210,7 @@ def _policy_refusals(settings: Settings) -> list[str]:
 
 
 def refusals(settings: Settings) -> list[str]:
-    """Return everything that is wrong with the variables alone, one sentence each; an empty list is good.
+    """Return every error of the variables alone, one sentence each; an empty list if there is none.
 
     The values have the types that the role's argument specs say (see `arguments`).
     """

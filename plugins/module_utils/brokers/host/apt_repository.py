@@ -1,4 +1,4 @@
-"""What is wrong with the variables that name an apt repository, in sentences an operator can act on."""
+"""Checks of the variables for an apt repository, as sentences an operator can act on."""
 
 from __future__ import annotations
 

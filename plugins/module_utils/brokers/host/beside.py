@@ -1,4 +1,4 @@
-"""What somebody has put beside a broker's own files, and what therefore has a say: drop-ins of its unit, apt's pins."""
+"""Foreign files that influence a broker: drop-ins of its unit, apt pins."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PACKAGES = re.compile(r"^Package:\s*(.*(?:\n[ \t].*)*)", re.MULTILINE | re.IGNO
 
 
 def drop_ins(unit: str, root: str = "") -> list[str]:
-    """Return the drop-ins of a unit that are not Brokerkit's, in the order in which systemd reads them."""
+    """Return a unit's foreign drop-ins, in the order in which systemd reads them."""
     found = {
         os.path.basename(path): path[len(root) :]
         for folder in reversed(_UNITS)
@@ -29,7 +29,7 @@ def drop_ins(unit: str, root: str = "") -> list[str]:
 
 
 def pins(packages: Sequence[str], root: str = "") -> list[str]:
-    """Return the files of apt's preferences, not Brokerkit's, that say which version of one of the packages to take."""
+    """Return foreign apt preferences files that choose the version of one of the packages."""
     paths = (path for pattern in _PINS for path in sorted(glob.glob(root + pattern)))
     return [
         path[len(root) :]
@@ -39,7 +39,7 @@ def pins(packages: Sequence[str], root: str = "") -> list[str]:
 
 
 def _names(text: str, packages: Sequence[str]) -> bool:
-    """Whether a file of preferences is about one of the packages: by name, by pattern, not by `*` alone."""
+    """Whether a preferences file covers one of the packages by name or pattern, but not by `*` alone."""
     said = (one for found in _PACKAGES.findall(text) for one in found.split())
     return any(_fits(one, name) for one in said if one != "*" for name in packages)
 

@@ -1,4 +1,4 @@
-"""Several files replaced as one: all of them are written beside their places before the first one is put there.
+"""Replaces several files as one: all are written beside their destinations before the first is moved into place.
 
 What can run out - blocks, inodes, a quota - runs out while nothing is in place yet; what is left then are renames. If
 one of them fails all the same, those before it are taken back, for which no room is needed: the old files are still
@@ -17,9 +17,9 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-# What somebody who makes room, or mounts the file system anew, can help.
+# Errors that freeing space or remounting the file system can fix.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-_RESERVE = 64 * 1024  # what the service itself may want to write in the moment after
+_RESERVE = 64 * 1024  # reserve for what the service itself writes right afterwards
 
 
 def prefix() -> str:
@@ -73,7 +73,7 @@ class ExchangeFailed(OSError):
 
 @contextlib.contextmanager
 def _named(path: str) -> Iterator[None]:
-    """Have an error name the file: one that comes of a write does not."""
+    """Make an error name the file; those of a write do not."""
     try:
         yield
     except OSError as error:
@@ -178,7 +178,7 @@ class _Exchange:
         folder.apply()
 
     def stage(self, pieces: Sequence[Piece]) -> None:
-        """Write everything, and give what is there now a second name."""
+        """Write everything, and give the present files a second name."""
         for piece in pieces:
             if not piece.removed:
                 self.make(os.path.dirname(piece.path))
@@ -198,7 +198,7 @@ class _Exchange:
             self.placed.append(piece)
 
     def take_back(self) -> list[str]:
-        """Put the old files back; return those for which it could not be done."""
+        """Put the old files back; return those for which that failed."""
         stuck: list[str] = []
         for piece in reversed(self.placed):
             if stuck and piece.state:
@@ -215,24 +215,24 @@ class _Exchange:
         return stuck
 
     def tidy(self) -> None:
-        """Remove what is in nobody's place."""
+        """Remove temporary files."""
         _remove([*self.drafts.values(), *self.spares.values()])
 
     def abandon(self) -> list[str]:
-        """Leave everything as it was; return the files for which that could not be done."""
+        """Undo everything; return the files for which that failed."""
         stuck = self.take_back()
         self.tidy()
         for folder in reversed(self.altered):
             with contextlib.suppress(OSError):
                 folder.apply()
         for directory in reversed(self.made):
-            with contextlib.suppress(OSError):  # what somebody uses already stays
+            with contextlib.suppress(OSError):  # directories in use stay
                 os.rmdir(directory)
         return stuck
 
 
 def exchange(pieces: Sequence[Piece], folders: Sequence[Folder] = ()) -> None:
-    """Bring every piece into its place, in the order given, or leave everything as it was; `folders` are made before.
+    """Move every piece into place, in the order given, or change nothing; `folders` are made before.
 
     :raises ExchangeFailed: when something could not be done; it says whether anything is in place.
     """
@@ -255,7 +255,7 @@ def exchange(pieces: Sequence[Piece], folders: Sequence[Folder] = ()) -> None:
 
 @dataclass
 class Room:
-    """What is free on the file system that holds a path. `inodes` None: it does not count them."""
+    """Free space on the file system that holds a path. `inodes` None: it does not count them."""
 
     mount: str
     device: int
@@ -273,7 +273,7 @@ def room(path: str) -> Room:
     mount = os.path.realpath(path)
     while not os.path.ismount(mount):
         mount = os.path.dirname(mount)
-    # The administrator may use what is reserved.
+    # root may use reserved blocks.
     free = found.f_bfree if os.geteuid() == 0 else found.f_bavail
     inodes = found.f_ffree if found.f_files else None
     read_only = bool(found.f_flag & os.ST_RDONLY)
@@ -286,7 +286,7 @@ def _size(piece: Piece) -> int:
 
 @dataclass
 class Need:
-    """What pieces need on one file system, and the first of their paths there."""
+    """What the pieces need on one file system, and the first of their paths there."""
 
     room: Room
     path: str
@@ -295,14 +295,14 @@ class Need:
 
     @property
     def lacking(self) -> bool:
-        """Whether that is more than there is."""
+        """Whether they need more than is free."""
         inodes = self.room.inodes
         short = self.size + _RESERVE > self.room.free or (inodes is not None and self.files >= inodes)
         return short or self.room.read_only
 
 
 def needs(pieces: Iterable[Piece]) -> list[Need]:
-    """Return what pieces need, by file system."""
+    """Return what the pieces need, by file system."""
     found: dict[int, Need] = {}
     for piece in pieces:
         if piece.removed:

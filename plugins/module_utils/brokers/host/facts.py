@@ -1,4 +1,4 @@
-"""What one read of a host says before a broker is put on it: nothing here changes anything.
+"""Facts about a host, read before a broker is put on it. Nothing here changes anything.
 
 Linux only. Listeners come from /proc/net/tcp and tcp6 and their holders from /proc/PID/fd, as in proc(5), so that
 a bare host needs neither ss nor lsof.
@@ -118,14 +118,14 @@ def packages(names: list[str]) -> dict[str, str]:
 
 
 def interrupted() -> bool:
-    """Return whether an installation was cut off: dpkg's journal is not empty, or a package is not set up yet."""
+    """Return whether an installation was interrupted: dpkg's journal is not empty, or a package is not set up yet."""
     done = _run(["dpkg-query", "-W", "-f", "${db:Status-Status}\n"])
     cut_off = {"half-installed", "unpacked", "half-configured"}  # dpkg(1), "Package states"
     return bool(cut_off & {*done.stdout.split()}) or bool(glob.glob("/var/lib/dpkg/updates/[0-9]*"))
 
 
 def parse_plan(text: str) -> dict[str, str]:
-    """Return package -> version of what `apt-get --verbose-versions install` is going to put on the host."""
+    """Return package -> version of what `apt-get --verbose-versions install` would install."""
     found, changing = {}, False
     for line in text.splitlines():
         row = _VERSION.match(line)

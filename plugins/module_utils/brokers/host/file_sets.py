@@ -1,4 +1,4 @@
-"""A set of files that change together: staged, proven, swapped, put back when the service does not come up.
+"""A set of files that change together: staged, checked, swapped, and put back if the service does not come up.
 
 State lives in one directory per set, readable by root only:
 
@@ -6,7 +6,7 @@ State lives in one directory per set, readable by root only:
     last-good/       the files as they were then, with a manifest; kept while something is pending
 
 A run that is killed between the swap and the restart therefore leaves `pending.json` behind, and the next run
-knows that a restart is still owed. Nothing is inferred from timestamps.
+knows that a restart is still pending. Nothing is inferred from timestamps.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class FileSetError(Exception):
 
 @dataclass(frozen=True)
 class Wanted:
-    """One file of the set. `content` None: it is to be absent. An empty owner or group is that of this process."""
+    """One file of the set. `content` None: the file must be absent. An empty owner or group is that of this process."""
 
     path: str
     content: str | None
@@ -50,7 +50,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Directory:
-    """A directory that the files, or the service that reads them, need. It is not taken back with them."""
+    """A directory that the files, or their service, need. It is not rolled back with them."""
 
     path: str
     owner: str
@@ -110,7 +110,7 @@ def _found_ids(file: Wanted | Directory) -> tuple[int, int]:
 
 
 def compare(files: list[Wanted]) -> list[Change]:
-    """Return what differs between `files` and the host, in the order given."""
+    """Return the differences between `files` and the host, in the order given."""
     changes = []
     for file in files:
         before, ids, current = read(file.path), _ids(file), _attributes(file.path)
@@ -229,12 +229,12 @@ class FileSet:
         return found
 
     def sweep(self, files: list[Wanted]) -> None:
-        """Remove what killed runs have left beside the files: copies of them, some of which hold secrets."""
+        """Remove the copies that killed runs have left beside the files; some hold secrets."""
         for directory in sorted({self.directory, *(os.path.dirname(file.path) for file in files)}):
             _sweep(directory, ".brokerkit-")
 
     def swap(self, changes: list[Change], keep: bool = True, directories: Sequence[Directory] = ()) -> None:
-        """Keep the files of now as last good (unless something is pending), then write the new ones: all, or none.
+        """Keep the present files as last good (unless something is pending), then write the new ones: all or none.
 
         :raises FileSetError: when that was not possible, with what is in the way.
         """
@@ -245,11 +245,11 @@ class FileSet:
             state = self._remembered(changes) if keep else []
             if keep:
                 folders.insert(0, Folder(self.directory, 0o700))
-            # The notes first: a run killed between them and the first file owes a restart, never forgets one.
+            # The notes first: a run killed before the first file leads to a restart too many, never to a forgotten one.
             exchange([*state, *files], folders)
 
     def check_room(self, changes: list[Change], keep: bool = True) -> None:
-        """Raise FileSetError where a file system has no room for the changes and for what is kept of the files."""
+        """Raise FileSetError if a file system has no room for the changes and the copies."""
         pieces = self._written(changes, keep and bool(changes))
         for need in needs(pieces):
             if need.lacking:
@@ -266,7 +266,7 @@ class FileSet:
         return pieces
 
     def _remembered(self, changes: list[Change]) -> list[Piece]:
-        """Copy the files of now; return the notes of what they were and of what is pending, to be put in place."""
+        """Copy the present files; return the notes on them and on what is pending, to be put in place."""
         pending = self.pending()
         if not pending:
             shutil.rmtree(self._good, ignore_errors=True)
@@ -277,14 +277,14 @@ class FileSet:
                 manifest[path] = self._keep(path)
             if change.meaning:
                 pending[path] = sorted({*pending.get(path, []), *change.keys})
-        # Without a pending one the copies count for nothing.
+        # Without a pending change the copies are ignored.
         notes = {self._manifest_path: manifest, self._pending: pending}
         return [Piece(path, _json(note), state=True) for path, note in notes.items() if note]
 
     def commit(self) -> bool:
-        """The service came up on these files: forget the old ones. Returns whether anything was pending."""
+        """The service came up on these files; forget the old ones. Returns whether anything was pending."""
         had = bool(self.pending())
-        # In this order: when nothing is pending the old files count for nothing, whole or half removed.
+        # In this order: if nothing is pending, the old files are ignored, even half removed.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._pending)
         shutil.rmtree(self._good, ignore_errors=True)
@@ -319,7 +319,7 @@ class FileSet:
         return found
 
     def _keep(self, path: str) -> Any:
-        """Copy one file of now; return its entry of the manifest."""
+        """Copy one present file; return its entry of the manifest."""
         current, content = _attributes(path), read(path)
         if current is None or content is None:
             return _MISSING

@@ -1,4 +1,4 @@
-"""Texts of configuration files for a diff: their lines stay, and what may be a secret is masked in them.
+"""Masks possible secrets in configuration files for a diff, line by line.
 
 A setting whose name speaks of a secret, and what a URI holds of a login, is masked in both texts. The new text comes
 from the role's variables, and the rest of it is shown. The old one may have been written by anybody: of it, free words
@@ -29,7 +29,7 @@ _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z 
 _LOGIN = re.compile(r"(?<=://)[^\s\"'<>]+(?=@)")  # a '/' of a password ought to be escaped, and may not be
 _NAMED = re.compile(r"(?P<name>[\w.-]+)(?P<mark>\s*[=:]\s*)(?P<value>[^\s&;,\"'<>)\\]+)")
 _COOKIE = re.compile(r"(?P<name>-setcookie)(?P<mark>\s+)(?P<value>[^\s\"']+)")
-# What nobody takes for a password: numbers, amounts, addresses, paths, the node's usual name.
+# Certainly no passwords: numbers, amounts, addresses, paths, the node's usual name.
 _HARMLESS = re.compile(
     r"\d{1,5}(?:\.\d{1,5})?\s?(?:[kmgt]i?b?)?|\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?|::1?"
     r"|/(?:etc|var|usr|opt|srv|run|tmp)(?:/[\w.-]+)*|rabbit@[\w.-]+|true|false|",
@@ -38,7 +38,7 @@ _HARMLESS = re.compile(
 
 
 def secret_name(name: str) -> bool:
-    """Return whether what stands under that name is taken for a secret."""
+    """Return whether a setting of that name counts as a secret."""
     return is_secret_key(name) or _MORE_NAMES.search(name.rpartition(".")[2]) is not None
 
 
@@ -80,7 +80,7 @@ class Veil:
 
     @staticmethod
     def _shape(marked: str) -> str:
-        """How a text looks, whatever the secrets are in it."""
+        """A text's appearance, with its secrets left out."""
         return re.sub("\ue000\\d+\ue001", MASK, marked)
 
     def free_words(self, text: str) -> str:
@@ -198,7 +198,7 @@ def _secret_values(words: list[str]) -> dict[int, int]:
 
 
 def _end(words: list[str], start: int, whole: bool) -> int:
-    """Return where a value ends: at its closing bracket; `whole`: the rest of a tuple."""
+    """Return the end of a value: at its closing bracket; `whole`: the rest of a tuple."""
     depth = 0
     for number in range(start, len(words)):
         word = words[number]

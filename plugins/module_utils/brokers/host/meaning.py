@@ -1,4 +1,4 @@
-"""Whether two texts of a configuration file mean the same to the broker that reads them.
+"""Whether two versions of a configuration file mean the same to the broker.
 
 A comment that somebody added by hand is put back, and no restart is owed for it. Only what is sure counts: a text that
 is not understood here, such as one with a line that the broker's parser would refuse, means something else.
@@ -161,7 +161,7 @@ _READERS: list[tuple[re.Pattern[str], Callable[[str], Any]]] = [
 
 
 def same(path: str, before: str | None, after: str | None) -> bool:
-    """Return whether a file means the same before and after: for certain, or not at all."""
+    """Return whether a file certainly means the same before and after."""
     if before is None or after is None:
         return before is after
     reader = next((read for pattern, read in _READERS if pattern.search(path)), None)

@@ -1,4 +1,4 @@
-"""The files of a broker that somebody set up by hand, kept for good before the first of them is replaced.
+"""Keeps the files of a broker that was set up by hand permanently, before the first of them is replaced.
 
 They stand below `ROOT/NAME/`, each at its own path, readable by root alone: a configuration and a cookie are secrets.
 The folder is complete or absent, and is never written over: what is kept again later goes beside it, to `NAME.2`.
@@ -19,7 +19,7 @@ _COMMENTS = ("#", "%", ";")
 
 
 def own_words(text: str) -> str:
-    """Return what a configuration file says, without comments and blank lines."""
+    """Return a configuration file without comments and blank lines."""
     lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith(_COMMENTS))
 
@@ -54,12 +54,12 @@ class Originals:
         return self._base if number == 1 else f"{self._base}.{number}"
 
     def kept(self, paths: list[str]) -> str | None:
-        """Return the folder that holds exactly the files of now, or None."""
+        """Return the folder that holds exactly the present files, or None."""
         now = {path: _content(path) for path in paths}
         return next((folder for folder in self._folders() if _held(folder) == now), None)
 
     def next(self) -> str:
-        """Return the folder that the next call of `keep` makes."""
+        """Return the folder that the next call of `keep` creates."""
         return self._folder(len(self._folders()) + 1)
 
     def keep(self, paths: list[str]) -> str:

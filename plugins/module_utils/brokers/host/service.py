@@ -1,4 +1,4 @@
-"""A broker's unit that somebody has taken in hand: what forbids a run to start it."""
+"""A broker's unit that was masked or suspended by hand, which a run must not start."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def service_refusals(variable: str, wanted: str, unit: str, host: dict[str, Any], known: bool) -> list[str]:
-    """Return why the unit is not to be touched, one sentence each.
+    """Return why the unit must not be touched, one sentence each.
 
     `variable` says which state is `wanted`. `known`: the broker has come up before, so that nobody but an operator
     masks its unit. `host` is what the module broker_host_facts returned.

@@ -1,4 +1,4 @@
-"""What a run leaves for the probes and for applications: where each broker of an inventory is, and who may use it.
+"""The endpoints file, for probes and applications: each broker's address and login.
 
 One file holds the brokers of every inventory: an entry says which one it is of. `document` makes the entries of one
 inventory from its variables, `merge` puts them among those of the others; both are pure. `update` writes the file.
@@ -54,7 +54,7 @@ def _source_name(source: str, project: str) -> str:
 
 
 def is_gone(inventory: str, project: str, exists: Callable[[str], bool] = os.path.exists) -> bool:
-    """Return whether an inventory is no longer there; a list of hosts is nowhere, and cannot go."""
+    """Return whether an inventory no longer exists; a list of hosts has no file that could."""
     paths = [] if "," in inventory.replace(_TOGETHER, "") else inventory.split(_TOGETHER)
     return any(not exists(os.path.join(project, path)) for path in paths)
 
@@ -87,7 +87,7 @@ def rabbitmq(host: Variables, defaults: Mapping[str, Any]) -> Entry:
     there = listeners(settings)
 
     def plain(protocol: str) -> Entry | None:
-        """Where the probes speak a protocol, in the clear."""
+        """Where the probes speak a protocol in plaintext."""
         ports = [one["port"] for one in there if one["protocol"] == protocol]
         return {"port": ports[0], "tls": False} if ports else None
 
@@ -215,7 +215,7 @@ def read(text: str | None) -> list[Entry]:
 
 @contextlib.contextmanager
 def _locked(directory: str) -> Iterator[None]:
-    """Be the only run that reads the file and writes it; the lock is the directory's, and leaves nothing behind."""
+    """Hold the lock for reading and writing the file; it is on the directory, and leaves nothing behind."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -227,7 +227,7 @@ def _locked(directory: str) -> Iterator[None]:
 def update(path: str, change: Callable[[list[Entry]], list[Entry]], check: bool = False) -> bool:
     """Replace the entries of a file by what `change` makes of them, in one step; return whether that differs.
 
-    The file stays its owner's, and readable by nobody else. Runs that are at it at the same time wait for each other.
+    The file stays its owner's, and readable by nobody else. Concurrent runs wait for each other.
     Its directory is made where that alone is missing.
     """
     directory = os.path.dirname(path)

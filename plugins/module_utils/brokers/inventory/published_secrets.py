@@ -1,4 +1,4 @@
-"""Secrets that everybody can read: those of this project's own examples and tests, and those that guides print.
+"""Published secrets: those of this project's examples and tests, and those printed in guides.
 
 On a test host, which nobody but its own machine reaches, they are what makes an example run as it is. Anywhere else
 whoever has read them owns the broker, so that they are refused there.
@@ -44,7 +44,7 @@ def is_test_host(said: Any, address: str) -> bool:
 
 
 def _stranger(host: str, address: str) -> str:
-    """Return why a host is not taken for one of the test bed's."""
+    """Return why a host does not count as a test host."""
     if is_test_host(True, address):
         return f"{host} is no test host (testbed_host is not true)"
     return f"{host} ({address}) is not in the test bed's network {TESTBED}"

@@ -1,4 +1,4 @@
-"""What is wrong with a run as a whole, whatever the hosts' settings: it would do nothing, or something else than meant.
+"""Errors of a run as a whole, whatever the hosts' settings: it would do nothing, or not what was meant.
 
 Ansible skips a play without hosts, and a tag that nothing carries, without a word and with exit code 0.
 """
@@ -20,7 +20,7 @@ _MISSPELT = 0.87
 
 
 def version_refusals(version: str) -> list[str]:
-    """Return a sentence where ansible-core is too old to know whether a template gives a number or a text."""
+    """Return a sentence if ansible-core is too old to keep the types of template results."""
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
     if numbers >= OLDEST_ANSIBLE:
         return []
@@ -80,7 +80,7 @@ def host_refusals(
     wanted: Collection[str],
     sources: Collection[str],
 ) -> list[str]:
-    """Return a sentence where a run would reach no broker, or leave some out because their group is misspelt.
+    """Return a sentence if a run would reach no broker, or miss some whose group is misspelt.
 
     `hosts` are those of the run, after --limit, `wanted` the groups of brokers that the playbook is about.
     """
@@ -108,7 +108,7 @@ def host_refusals(
 def elsewhere_refusals(
     hosts: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Collection[str]]
 ) -> list[str]:
-    """Return a sentence for each broker that somebody else runs and that is to become a node here."""
+    """Return a sentence for each broker that somebody else runs but that is in the group of nodes."""
     return [
         f"{name}: has rabbitmq_topology_url and no rabbitmq_erlang_cookie, as a broker that somebody else runs; put it "
         "into the group rabbitmq_topology and run playbooks/topology.yml, which needs that address and a login alone"
@@ -118,7 +118,7 @@ def elsewhere_refusals(
 
 
 def refusals(run: Mapping[str, Any], known: Known = lambda: TAGS) -> list[str]:
-    """Return what is wrong with a run: tags that nothing carries, hosts that are no brokers."""
+    """Return what is wrong with a run: unknown tags, hosts that are not brokers."""
     return tag_refusals(run["tags"], run["skip_tags"], known, run.get("carried", TAGS)) + host_refusals(
         run["groups"], run["hosts"], run["wanted"], run["sources"]
     )

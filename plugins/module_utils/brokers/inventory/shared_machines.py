@@ -1,4 +1,4 @@
-"""Brokers of one inventory that share a machine: which may not, and whose ports collide, from the variables alone.
+"""Brokers that share a machine: forbidden combinations and port conflicts, from the variables alone.
 
 A broker that is configured while another one holds its port is refused by its role, which looks at the host. On a bare
 host nobody holds anything yet, and the first broker would be installed before the second one is refused.
@@ -39,7 +39,7 @@ _LISTENERS = {"rabbitmq": _of_rabbitmq, "activemq": _of_activemq}
 
 
 def machine(name: str, variables: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what stands for a host's machine: its address, and the SSH port, by which NAT tells machines apart."""
+    """Return the identity of a host's machine: its address, and the SSH port, which differs behind NAT."""
     if str(variables.get("ansible_connection", "")).endswith("local"):
         return ("this machine", "")
     address = str(variables.get("ansible_host") or name).strip().lower().rstrip(".")
@@ -85,7 +85,7 @@ def collisions(claims: list[dict[str, Any]]) -> list[str]:
 
 
 def shared_machines(hosts: Mapping[str, Any], nodes: list[str]) -> list[str]:
-    """Return a sentence for each machine that is to run several RabbitMQ nodes: their files have the same paths."""
+    """Return a sentence for each machine with several RabbitMQ nodes, whose files would have the same paths."""
     places: dict[tuple[str, str], list[str]] = {}
     for name in sorted(nodes):
         places.setdefault(machine(name, hosts[name]), []).append(name)
@@ -110,7 +110,7 @@ def refusals(
 def port_collisions(
     hosts: Mapping[str, Any], groups: Mapping[str, list[str]], defaults: dict[str, dict[str, Any]]
 ) -> list[str]:
-    """Return the collisions among the brokers of an inventory: `hosts` has the variables of each host."""
+    """Return the conflicts among the brokers of an inventory: `hosts` has the variables of each host."""
     claims = [
         claim
         for kind in _LISTENERS

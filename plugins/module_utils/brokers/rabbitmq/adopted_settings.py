@@ -1,4 +1,4 @@
-"""A node that somebody set up, as the variables of the role rabbitmq: the way back from its settings to YAML.
+"""Converts the settings of a node set up by hand into variables of the role rabbitmq.
 
 Pure. What the node runs on decides (its environment, asked of itself); its files say what was meant to be set at all. A
 setting that a variable expresses becomes that variable; any other one is carried over as it stands, in
@@ -24,7 +24,7 @@ _PASSWORD_IN_URI = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 _IP = re.compile(r"[0-9.]+\Z|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*\Z")
 _LEVELS = ("log.file.level", "log.level", "log.default.level")
 
-# What variables of the role say, whatever rabbitmq-env.conf calls it.
+# Covered by role variables, whatever their name in rabbitmq-env.conf.
 SAID_IN_ENVIRONMENT = frozenset(
     {
         "NODENAME",
@@ -37,7 +37,7 @@ SAID_IN_ENVIRONMENT = frozenset(
         "ERL_CRASH_DUMP_SECONDS",
     }
 )
-# Erlang settings that are a variable of the role, or mean something at the very first boot alone.
+# Erlang settings that have a role variable, or matter only at the first boot.
 _SAID_IN_TERMS = {
     "rabbit": ("vm_memory_high_watermark", "disk_free_limit", "heartbeat", "channel_max", "loopback_users"),
     "kernel": ("inet_dist_listen_min", "inet_dist_listen_max", "inet_dist_use_interface"),
@@ -46,19 +46,19 @@ _FIRST_BOOT_TERMS = ("default_user", "default_pass", "load_definitions")
 
 
 class NotAdoptable(Exception):
-    """A setting that has no form as a variable; the message says which, and what to do."""
+    """A setting that cannot be expressed as a variable; the message says which, and what to do."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A secret that stands in the vault, by the variable's name there."""
+    """A secret in the vault, by the variable's name there."""
 
     name: str
 
 
 @dataclass
 class Adopted:
-    """The variables, the secrets that they refer to, and what has to be said about either."""
+    """The variables, the secrets that they refer to, and notes on both."""
 
     variables: dict[str, Any] = field(default_factory=dict)
     vault: dict[str, Any] = field(default_factory=dict)
@@ -82,7 +82,7 @@ def conf_keys(text: str) -> dict[str, str]:
 
 
 def environment(text: str) -> dict[str, str]:
-    """Return what rabbitmq-env.conf sets and no variable of the role says; values as the shell reads them."""
+    """Return the settings of rabbitmq-env.conf without a role variable; values as the shell reads them."""
     lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
     pairs = (match for match in map(_VARIABLE.match, lines) if match)
     return {
@@ -195,7 +195,7 @@ def _owner(key: str) -> str | None:
 
 
 def _free_keys(adopted: Adopted, keys: Mapping[str, str]) -> dict[str, Any]:
-    """Return the keys of rabbitmq.conf that no variable of the role says, secrets in the vault."""
+    """Return the keys of rabbitmq.conf without a role variable, secrets in the vault."""
     config: dict[str, Any] = {}
     for key, value in keys.items():
         owner = _owner(key)

@@ -1,4 +1,4 @@
-"""Erlang terms from plain data, as `file:consult/1` reads them back.
+"""Writes plain data as Erlang terms, as `file:consult/1` reads them.
 
 YAML has no atoms, binaries or tuples. A mapping with one key that starts with an underscore names them:
 
@@ -27,7 +27,7 @@ _MAX_ATOM = 255  # characters; the runtime refuses longer ones
 
 
 class TermError(ValueError):
-    """A value that has no Erlang form; the message says where it stands."""
+    """A value that cannot be written in Erlang; the message says where it is."""
 
 
 def _unreadable(char: str) -> bool:

@@ -22,7 +22,7 @@ _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 
 
 class Unanswered(Exception):
-    """The node could not be asked; the message says what rabbitmqctl said."""
+    """The node could not be asked; the message has rabbitmqctl's words."""
 
 
 def ask(code: str) -> Any:
@@ -79,7 +79,7 @@ def atoms(names: Iterable[str]) -> str:
     return "[" + ",".join(f"'{name}'" for name in sorted(names)) + "]"
 
 
-# What exists on a node, in counts, and who is an administrator there. guest's password is tried as the broker itself
+# How many objects a node has, and who its administrators are. guest's password is tried as the broker itself
 # tries it, without a connection and without a line in the log.
 HOLDINGS = """
 Users = rabbit_auth_backend_internal:list_users(),

@@ -1,6 +1,6 @@
-"""First contact with a node that is on the host already: is it ours, nobody's, or somebody's?
+"""First contact with an existing node: is it ours, nobody's, or somebody's?
 
-What somebody set up by hand is not taken over before the operator says so. These functions are pure: they judge what
+Brokers set up by hand are only taken over if the operator says so. These functions are pure: they judge what
 the module rabbitmq_first_contact has read of the host.
 """
 
@@ -59,7 +59,7 @@ def _files(found: Found, state: str) -> list[str]:
 
 
 def holds_nothing(holds: Found) -> bool:
-    """Whether a node has what every new node has and nothing else, so that nobody can miss anything."""
+    """Whether a node has only what every new node has, so nothing can be lost."""
     return (
         [*holds["users"]] in ([], ["guest"])
         and [*holds["vhosts"]] in ([], ["/"])
@@ -80,7 +80,7 @@ def is_foreign(found: Found) -> bool:
 
 
 def _what(found: Found) -> str:
-    """What of somebody's was found, for the middle of a sentence."""
+    """The foreign things that were found, for the middle of a sentence."""
     parts = []
     nodes, holds = _nodes(found), found["holds"]
     if nodes:
@@ -99,7 +99,7 @@ def _what(found: Found) -> str:
 
 
 def _never(found: Found) -> list[str]:
-    """What cannot be taken over at all, one sentence each."""
+    """Reasons why the broker cannot be taken over at all, one sentence each."""
     name = found["hostname"]
     sentences = []
     if found["unit_of_own"]:
@@ -150,7 +150,7 @@ def _fits(path: str, known: str) -> bool:
 
 
 def refusals(found: Found, take_over: bool) -> list[str]:
-    """Return why the host is left alone, one sentence each; an empty list where the run may go on."""
+    """Return the reasons to leave the host alone, one sentence each; an empty list if the run may proceed."""
     if _files(found, "ours"):
         return []
     never = _never(found)
@@ -167,7 +167,7 @@ def refusals(found: Found, take_over: bool) -> list[str]:
 
 
 def words(found: Found, folder: str, admin_user: str) -> list[str]:
-    """Return what is said of a broker that is taken over, one sentence each."""
+    """Return what to report about a take-over, one sentence each."""
     name = found["hostname"]
     words = []
     if is_foreign(found):
@@ -210,7 +210,7 @@ def _use(use: list[str]) -> str:
 
 
 def plugin_refusals(uses: list[list[str]], hostname: str, given_up: list[str]) -> list[str]:
-    """Return a sentence for each plugin that would be disabled, is not named as given up, and is depended on."""
+    """Return a sentence for each plugin that would be disabled although in use, unless an operator named it."""
     by_plugin: dict[str, list[str]] = {}
     for use in uses:
         by_plugin.setdefault(use[0], []).append(_use(use))

@@ -1,4 +1,4 @@
-"""Every listener for clients that a RabbitMQ node's settings ask for: by the role's variables, and by its plugins.
+"""All client listeners that a RabbitMQ node's settings ask for, from role variables and plugins.
 
 Names are those that the broker itself reports (`rabbitmq-diagnostics listeners`, the management API), so that what is
 declared and what is there can be compared.

@@ -1,4 +1,4 @@
-"""What every member of a cluster says of itself and of the others: one call of rabbitmqctl on one of them.
+"""What every member of a cluster reports about itself and the others, with one rabbitmqctl call on one of them.
 
 The node that is asked asks the others, side by side and with one deadline: a member that is cut off answers nobody, and
 none of them waits for it. Works on 3.8 to 4.3, on Mnesia and on Khepri, and where the members differ in version.
@@ -94,6 +94,6 @@ def question(patience: float = PATIENCE) -> str:
 
 
 def own_view(asked: dict[str, Any]) -> dict[str, Any]:
-    """Return what the node that was asked says of itself."""
+    """Return the asked node's own view."""
     found: dict[str, Any] = asked["views"][asked["node"]]
     return found

@@ -1,4 +1,4 @@
-"""What is wrong with putting these settings on this host, and what a change of files asks of a running node."""
+"""What rules these settings out on a host, and what changed files require of a running node."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _any(address: str) -> bool:
 
 
 def _port_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
-    """Return a sentence for each wanted port that a process which is not the broker's holds."""
+    """Return a sentence for each wanted port that is held by a process other than the broker's."""
     found = []
     for wanted in listeners(settings):
         for held in host["listeners"]:
@@ -57,7 +57,7 @@ def _port_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
 
 
 def _address_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
-    """Return a sentence for each address that is to be listened on and is not the host's."""
+    """Return a sentence for each listening address that the host does not have."""
     return [
         f"rabbitmq_{wanted['name']}_address: {wanted['address']} is no address of {host['hostname']}, and the node "
         "would not boot; set one that `ip address` shows there, or leave it empty for every interface"
@@ -71,7 +71,7 @@ def _node(settings: Settings, host: dict[str, Any]) -> str:
 
 
 def _data_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
-    """Return a sentence when the host holds the data of nodes of other names alone: this one would start empty."""
+    """Return a sentence if the host only has data of nodes with other names: this one would start empty."""
     names = (path[len(DATA) :] for path in host["files"] if path.startswith(DATA))
     nodes = {match[1] for match in map(_NODE_DATA.match, names) if match}
     node = _node(settings, host)
@@ -85,7 +85,7 @@ def _data_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
 
 
 def cut_off_refusals(said: str, node: str) -> list[str]:
-    """Return a sentence when a node that is to listen for its own host alone has others in its cluster.
+    """Return a sentence if a node that is to listen on loopback only has other members in its cluster.
 
     `said` is what `rabbitmqctl cluster_status` said, as JSON, or the file in which a node that is down remembers them.
     """
@@ -105,7 +105,7 @@ def cut_off_refusals(said: str, node: str) -> list[str]:
 
 
 def _service_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
-    """Return why the unit is not to be touched. The role's own mask, on a node that never booted, is an empty file."""
+    """Return why the unit must not be touched. The role's own mask, on a node that never booted, is an empty file."""
     booted = f"{DATA}{_node(settings, host)}" in host["files"] and _START_FILE not in host["files"]
     wanted = settings["rabbitmq_service_state"]
     return service_refusals("rabbitmq_service_state", wanted, "rabbitmq-server.service", host, booted)
@@ -148,7 +148,7 @@ def _name_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
 
 
 def version_refusals(settings: Settings, version: str) -> list[str]:
-    """Return what the RabbitMQ of that upstream version does not have and the settings ask for."""
+    """Return what the settings ask for but that upstream version of RabbitMQ lacks."""
     found = []
     for name in ("rabbitmq_mnesia_dump_log_write_threshold", "rabbitmq_mnesia_dc_dump_limit"):
         if settings[name] and at_least(version, _NO_MNESIA):
@@ -165,7 +165,7 @@ def version_refusals(settings: Settings, version: str) -> list[str]:
 
 
 def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
-    """Return everything about the host that forbids the settings, one sentence each.
+    """Return everything about the host that rules the settings out, one sentence each.
 
     `host` is what the module broker_host_facts returned.
     """
@@ -194,7 +194,7 @@ def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
 
 
 def install_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
-    """Return why the package that apt would install now is not the one that is wanted, one sentence each."""
+    """Return why the package that apt would install is not the wanted one, one sentence each."""
     plan, wanted = host["plan"], settings["rabbitmq_version"]
     if plan["error"]:
         asked = f"rabbitmq-server {wanted}".strip()
@@ -212,7 +212,7 @@ def install_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
 
 
 def restart_reasons(pending: dict[str, list[str]], online: Iterable[str]) -> list[str]:
-    """Return why a running node has to be restarted for the pending changes; empty when it takes all online.
+    """Return why the pending changes need a restart; empty if all can be applied online.
 
     `pending` is what the module broker_files returned: path -> keys that differ. `online` are patterns of the keys of
     rabbitmq.conf that rabbitmqctl applies to a running node.

@@ -1,10 +1,10 @@
-"""Whether a cluster can spare a node: go, wait or no, in sentences that name the members and the next step.
+"""Whether a cluster can spare a node: go, wait or refuse, with sentences naming members and next steps.
 
 A pure function of what every member says (members.py). RabbitMQ's own question, check_if_node_is_quorum_critical, looks
 at quorum queues alone: with one of three members down and no such queue it lets the second one go too.
 
-What passes by itself is waited for: a member that boots, replicas that catch up, an alarm. What somebody has to see to
-is refused at once. A node on its own is let through: nobody but its operator decides when it goes.
+Transient conditions are waited for: a member that is booting, replicas that are catching up, an alarm. What needs an
+operator is refused at once. A standalone node may always go: that is its operator's decision.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FEW = 5  # names in a sentence
 
 @dataclass(frozen=True)
 class Finding:
-    """A reason against a restart. `passes`: it goes away by itself. `acceptable`: an operator may accept the cost."""
+    """A reason against a restart. `passes`: it is transient. `acceptable`: an operator may accept the cost."""
 
     sentence: str
     passes: bool = False
@@ -80,7 +80,7 @@ def _host(node: str) -> str:
 
 
 def _absent(cluster: Cluster) -> list[Finding]:
-    """Members that do not run: with one away already, a second one is not to follow."""
+    """Members that do not run: while one is down, no second one may go."""
     found = []
     for name in cluster.others:
         view = cluster.views.get(name, {"unread": "nodedown"})
@@ -117,7 +117,7 @@ def _absent(cluster: Cluster) -> list[Finding]:
 
 
 def _partitions(cluster: Cluster) -> list[Finding]:
-    """Members that say that the network was parted. With Mnesia that does not end by itself."""
+    """Members that report a partition. With Mnesia that does not heal by itself."""
     parted = {
         name: view["partitions"]
         for name, view in sorted({**cluster.running, cluster.node: cluster.own}.items())
@@ -136,7 +136,7 @@ def _partitions(cluster: Cluster) -> list[Finding]:
 
 
 def _disagreement(cluster: Cluster) -> list[Finding]:
-    """Members that differ in who is a member, or in who runs. Nothing but these views shows a partition of ms."""
+    """Members that disagree about who is a member or who runs. Only this shows a partition of milliseconds."""
     found = []
     running = {**cluster.running, cluster.node: cluster.own}
     members = set(cluster.members)
@@ -209,7 +209,7 @@ def _alarms(cluster: Cluster) -> list[Finding]:
 
 
 def _deaf(cluster: Cluster) -> list[Finding]:
-    """Running members that no client can connect to, where the node serves some."""
+    """Running members without client listeners, while this node has some."""
     if not set(cluster.own["listeners"]) - _NO_CLIENTS:
         return []
     return [
@@ -252,7 +252,7 @@ def _quorum(cluster: Cluster) -> list[Finding]:
 
 
 def _pair(cluster: Cluster) -> list[Finding]:
-    """Two members of which neither works alone: whichever goes, the service stands still until it is back."""
+    """Two members, neither of which works alone: the service stops until both are back."""
     if len(cluster.members) != 2 or _absent(cluster):
         return []
     if cluster.own["khepri"]:
@@ -284,7 +284,7 @@ _LOOKS: tuple[Callable[[Cluster], list[Finding]], ...] = (
 
 
 def _cut_off(cluster: Cluster) -> bool:
-    """Whether the others do without the node already: all of them run, are at one, and none sees it."""
+    """Whether the others already work without the node: all run, agree, and none sees it."""
     others = set(cluster.others)
     if set(cluster.running) != others or 2 * len(others) <= len(cluster.members):
         return False
@@ -297,7 +297,7 @@ def _cut_off(cluster: Cluster) -> bool:
 
 
 def _costs(cluster: Cluster) -> str:
-    """Return what a restart costs that nothing speaks against."""
+    """Return the cost of a restart that may go ahead."""
     if len(cluster.members) == 1:
         return f"{cluster.node} is on its own: its clients are disconnected until it is back"
     leaders, alone = cluster.asked["leaders"], cluster.asked["alone"]

@@ -1,7 +1,7 @@
-"""What is wrong with the settings of a RabbitMQ node, in sentences an operator can act on.
+"""Checks of a RabbitMQ node's settings, as sentences an operator can act on.
 
 `refusals` needs nothing but the variables; `host_refusals` compares them with what was read of the host. Both are
-pure and collect everything that is wrong, so that one run names all of it.
+pure and collect every error, so one run reports them all.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PLUGIN = re.compile(r"[a-z][a-z0-9_]*\Z")
 _KEY = re.compile(r"[A-Za-z0-9_$-]+(\.[A-Za-z0-9_$-]+)*\Z")
 # What cuttlefish 2.4 to 3.9 read back unchanged.
 _VALUE = re.compile(r"(?! )[ -\"$-~]*(?<! )\Z")
-_PLAIN_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*\Z")  # nothing that is special to a shell
+_PLAIN_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*\Z")  # no shell metacharacters
 _LOOPBACK_USER = re.compile(r"[A-Za-z0-9._-]+\Z")
 # Units that the broker's rabbit_resource_monitor_misc understands.
 _AMOUNT = re.compile(r"\d+(k|kiB|M|MiB|G|GiB|kB|MB|GB|KB|T|TB|TiB)?\Z")
@@ -78,12 +78,12 @@ def _address_refusals(settings: Settings) -> list[str]:
 
 
 def is_loopback(address: str) -> bool:
-    """Return whether nobody but the host itself reaches that address."""
+    """Return whether only the host itself can reach that address."""
     return address.startswith("127.") or address == "::1"
 
 
 def _reach_refusals(settings: Settings) -> list[str]:
-    """Return why others could not reach a node that is to be one of a cluster."""
+    """Return why other members could not reach a node that is to be in a cluster."""
     local = [
         name
         for name in ("rabbitmq_distribution_address", "rabbitmq_epmd_address")
@@ -321,7 +321,7 @@ def _free_config_refusals(settings: Settings) -> list[str]:
 
 
 def _former_admin_refusals(settings: Settings, declared: Any) -> list[str]:
-    """Return why a user is not to be removed as an administrator of before."""
+    """Return why a user must not be removed as a former administrator."""
     users = [user for user in declared if isinstance(user, dict)] if isinstance(declared, list) else []
     kept = {user.get("name") for user in users if user.get("state") != "absent"}
     found = []

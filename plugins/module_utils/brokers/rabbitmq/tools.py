@@ -1,6 +1,6 @@
-"""RabbitMQ's command line tools, with an end to their patience: a question that failed is not a no.
+"""RabbitMQ's command line tools, with time-outs. A failed question is not a "no".
 
-A tool ends with the same code where the node says no and where nobody was reached, so that its words have to tell.
+The tools exit with the same code for a "no" and for an unreachable node, so their output decides.
 They are the same from 3.8 to 4.3.
 """
 
@@ -33,7 +33,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why a tool did not do what it was asked, and what helps. `asked`: whether the node was asked at all."""
+    """Why a tool failed, and the remedy. `asked`: whether the node was asked at all."""
 
     asked: bool
     what: str
@@ -103,7 +103,7 @@ def of_the_unit(name: str, unit: dict[str, Any]) -> Trouble | None:
 
 
 def of_the_words(said: Said, seconds: float) -> Trouble:
-    """Return why a tool that did not end well did not do what it was asked."""
+    """Return why a tool failed."""
     if _STOPPED_WORDS.search(said.words):
         return APPLICATION_STOPPED
     if said.code is None or _TIMED_OUT in said.words:
@@ -136,6 +136,6 @@ def of_the_words(said: Said, seconds: float) -> Trouble:
 
 
 def sentence(host: str, command: list[str], trouble: Trouble, meanwhile: str = "") -> str:
-    """Return `trouble` as what an operator reads; `meanwhile` says how things stand."""
+    """Return `trouble` as a message; `meanwhile` describes the present state."""
     told = f"{host}: `{' '.join(command)}` {trouble.what}; {trouble.remedy}."
     return f"{told} {meanwhile}".strip()

@@ -1,4 +1,4 @@
-"""A live broker, or a file of its definitions, as a declared document."""
+"""Turns a live broker, or a file of its definitions, into a declared document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The broker's definitions as they were before a run: stamped, gzipped, for their owner's eyes only."""
+"""Backs up the broker's definitions before a run: time-stamped, gzipped, readable only by their owner."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Store:
         )
 
     def _write(self, path: Path, content: bytes) -> None:
-        """The file appears whole or not at all, and nobody else can read it at any moment."""
+        """The file appears complete or not at all, and is never readable by others."""
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:

@@ -23,7 +23,7 @@ DEFINITIONS = "/api/definitions"
 
 
 class Refused(Exception):
-    """The document, or the plan, was refused before any write; ``sentences`` says why and what to do."""
+    """The document or plan was refused before any write; ``sentences`` says why and what to do."""
 
     def __init__(self, sentences: Iterable[str]) -> None:
         self.sentences = list(sentences)
@@ -68,7 +68,7 @@ def _version(definitions: Mapping[str, Any]) -> str:
 def converge(
     client: Client, wanted: Wanted, check: bool = False, store: backup.Store | None = None
 ) -> Outcome:
-    """Brings the broker to the declared document, or only says what that would take.
+    """Converges the broker to the declared document, or only plans that.
 
     A write that broke off is followed by a new read and a new plan, so nothing is written twice blindly.
 

@@ -1,4 +1,4 @@
-"""The plan for people: before and after as text, and a list for programs. No secret is in either."""
+"""The plan as text for people, before and after, and as a list for programs. Neither contains secrets."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def _children(value: Any, form: ShortForm, path: str) -> Iterator[tuple[str, Map
 
 
 def shape_refusals(document: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Everything wrong with the document that can be told without comparing its items with one another."""
+    """All errors of the document that can be found without comparing items with one another."""
     refusals: list[str] = []
     for kind in KINDS:
         refusals += _list_refusals(document.get(kind.name), kind, f"{prefix}{kind.name}", set())

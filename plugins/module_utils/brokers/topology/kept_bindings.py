@@ -43,7 +43,7 @@ def is_note(raw: Mapping[str, Any]) -> bool:
 
 
 def left_over(snapshot: Snapshot) -> list[Object]:
-    """The bindings that an earlier run still owes."""
+    """The bindings that an earlier run has not restored yet."""
     notes = [raw for raw in snapshot.section("global_parameters") if is_note(raw)]
     return [dict(binding) for raw in notes for binding in raw["value"]]
 
@@ -54,7 +54,7 @@ def finish(snapshot: Snapshot) -> list[Request]:
 
 
 def restored(owed: Iterable[Object], desired: Desired, current: Current) -> Iterator[Action]:
-    """Creates what is owed, is not there, is not declared anyway, and has a queue to lead to."""
+    """Restores bindings that are missing and not declared anyway, if their queue exists."""
     declared = {item.identity for item in desired.get("bindings", [])}
     queues = {item.identity for item in desired.get("queues", []) if not item.absent} | set(
         current.get("queues", {})

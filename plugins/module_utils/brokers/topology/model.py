@@ -208,7 +208,7 @@ class Kind:
         return tuple(part.name for part in self.identity)
 
     def identify(self, item: Mapping[str, Any]) -> Identity:
-        """What tells this object from others of its kind; hashable and sortable."""
+        """The object's identity within its kind; hashable and sortable."""
         return tuple(part.canonical(item.get(part.name, part.default)) for part in self.identity)
 
     def label(self, item: Mapping[str, Any]) -> str:
@@ -232,7 +232,7 @@ class Item:
 
     @cached_property
     def identity(self) -> Identity:
-        """What tells the object from others of its kind; asked for many times, so it is kept."""
+        """The object's identity within its kind; cached, as it is needed often."""
         return self.kind.identify(self.values)
 
 
@@ -257,7 +257,7 @@ class QueueState:
 
 @dataclass(frozen=True)
 class Prune:
-    """What may be removed although nobody names it.
+    """Undeclared objects that may be removed.
 
     ``scopes`` maps a kind to regular expressions that fields of an object have to match whole; ``protected``
     are expressions for names that stay; ``limit`` is the most removals of one run.
@@ -271,7 +271,7 @@ class Prune:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do, in the order in which it is done; why it may not be done at all; what to know about it."""
+    """The actions in order, refusals, and warnings."""
 
     actions: tuple[Action, ...]
     refusals: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What of a live broker a document cannot declare: left out of it, and said in a sentence.
+"""Finds what a document cannot declare of a live broker, leaves it out, and reports it.
 
 A broker holds more than it would take from anybody today: names without a letter, a hash that no algorithm makes, a
 policy that an upgrade brought along. What is left out stays on the broker as it is, because nothing that is not
@@ -68,7 +68,7 @@ def settle(
 
 
 class _Draft:
-    """A document under way: what goes is said, with the reason."""
+    """A document in progress; everything left out is reported with its reason."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -109,7 +109,7 @@ def _leave_the_logins_password(draft: _Draft, login: str) -> None:
 
 
 def _leave_useless_hashes(draft: _Draft) -> None:
-    """Those that no password fits, and guest's, which would let everybody in to the next broker too."""
+    """Hashes that match no password, and guest's default, which would admit anybody to the next broker too."""
     for item in draft.document["users"]:
         stored = item.get("password_hash", "")
         algorithm = item.get("hashing_algorithm", passwords.DEFAULT_ALGORITHM)
@@ -147,7 +147,7 @@ def _leave_misshapen(draft: _Draft) -> None:
 
 
 def _leave_obsolete(draft: _Draft, version: Version) -> None:
-    """What an upgrade brought along and the broker would not take any more."""
+    """Leftovers of an upgrade that the broker would no longer accept."""
     reasons: dict[str, dict[int, str]] = defaultdict(dict)
     for path, rejected, text in obsolete.found(expand(draft.document), version):
         found = REFUSED.match(text)

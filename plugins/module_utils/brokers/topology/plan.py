@@ -1,6 +1,6 @@
 """plan(desired, current): the differences between a declared document and a broker.
 
-Pure: no I/O, no clock, no chance.
+Pure: no I/O, clock or randomness.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who may do what: virtual hosts, users and permissions, as declarations."""
+"""Virtual hosts, users and permissions, as declarations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where messages go: exchanges, queues and bindings, as declarations. Nothing of them can be changed in
+"""Exchanges, queues and bindings, as declarations. Nothing of them can be changed in
 place.
 """
 

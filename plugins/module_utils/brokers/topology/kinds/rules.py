@@ -1,4 +1,4 @@
-"""What the broker applies by itself: policies, limits, runtime parameters and feature flags, as declarations."""
+"""Policies, limits, runtime parameters and feature flags, as declarations."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .value_checks import regex_problem
 OPERATOR_POLICY, VHOST_LIMITS = "operator_policy", "vhost-limits"
 # Kept in the definitions as runtime parameters, but kinds of their own to people.
 NOT_PARAMETERS = (OPERATOR_POLICY, VHOST_LIMITS, "policy")
-# Global parameters of the broker itself, and those of this project (see kept.py).
+# Global parameters of the broker itself, and those of this project (see kept_bindings.py).
 OWN_PREFIXES = ("internal", "brokerkit.")
 FEATURE_FLAGS = "/api/feature-flags"
 PASSWORD_IN_URI = re.compile(r"(?<=://)([^/@:\s]*):([^/@\s]*)@")

@@ -1,4 +1,4 @@
-"""What a plan must not do: each guard is pure and returns sentences, which stop a run before its first write."""
+"""Guards against dangerous plans. Each is pure and returns sentences, which stop a run before its first write."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _instead(action: Action, fields: Sequence[str]) -> str:
 
 
 def login(actions: Iterable[Action], current: Current, acting_user: str) -> Iterator[str]:
-    """The user who does all this must still be an administrator afterwards."""
+    """The user of this run must still be an administrator afterwards."""
     if (acting_user,) not in current.get("users", {}):
         return  # known to another authentication backend; its tags are not the broker's to change
     for action in actions:
@@ -212,7 +212,7 @@ def prunable(
 
 
 def limit(pruned: Sequence[Action], prune: Prune) -> Iterator[str]:
-    """A run that would prune more than expected prunes nothing."""
+    """A run that would prune more than the limit prunes nothing."""
     if len(pruned) > prune.limit:
         names = ", ".join(f"{action.kind.noun} {action.label!r}" for action in pruned[:20])
         more = f" and {len(pruned) - 20} more" if len(pruned) > 20 else ""

@@ -1,4 +1,4 @@
-"""What newer brokers reject or ignore: known by version, so that it is said before anything is written."""
+"""Keys that newer brokers reject or ignore, by version, to be reported before anything is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policies of which the broker would pick one at random: same priority, same objects."""
+"""Policies of the same priority on the same objects, of which the broker would pick one at random."""
 
 from __future__ import annotations
 
