@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""An inventory of one's own: the example without what makes it run on test hosts, and with new secrets.
+"""Creates a new inventory: the example without its test-host settings, with new secrets.
 
 Called by `make inventory NAME=prod`. Needs nothing but Python; no secret is printed.
 
@@ -39,7 +39,7 @@ ansible_become: true
 
 
 class Refused(Exception):
-    """Why there is no new inventory, and the exit code."""
+    """The reason why no inventory was created, and the exit code."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
@@ -47,7 +47,7 @@ class Refused(Exception):
 
 
 def hosts(text: str) -> str:
-    """The hosts of the example as hosts that exist nowhere: a run of them ends before anything is reached."""
+    """The example's hosts, renamed to hosts that exist nowhere, so that a run reaches nothing."""
     text = re.sub(r"^#.*\n|^ *testbed_suite:.*\n", "", text, flags=re.MULTILINE)
     text = re.sub(
         r"^( +)([\w-]+):\n( +ansible_host: )\S+", r"\1\2:\n\3\2.example.org", text, flags=re.MULTILINE
@@ -56,7 +56,7 @@ def hosts(text: str) -> str:
 
 
 def vault(path: str) -> Callable[[str], str]:
-    """What gives the example's secrets new values, a value that stands twice the same one."""
+    """Replaces the example's secrets with new values; equal ones stay equal."""
     new: dict[str, str] = {}
 
     def replaced(text: str) -> str:
@@ -101,7 +101,7 @@ def put(path: Path, text: str, mode: int) -> None:
 
 
 def make(name: str, broker: str, inventories: Path) -> Path:
-    """Make the inventory whole or not at all; returns the path of its vault in it."""
+    """Create the inventory completely or not at all; returns the path of its vault in it."""
     if not NAME.match(name):
         raise Refused(
             USAGE,
@@ -162,7 +162,7 @@ def main(arguments: Sequence[str]) -> int:
         print(__doc__)
         return MADE
     name, broker, *rest = [*arguments, *["", "rabbitmq"][len(arguments) :]]
-    # Ended by a signal or by ^C, it leaves nothing behind.
+    # A signal or ^C leaves nothing behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         if rest:

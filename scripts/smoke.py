@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Proves brokers by messages that go through them; --list shows the probes."""
+"""Tests brokers by sending messages through them; --list shows the probes."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ def _run(
 
 
 def _quiet_libraries() -> None:
-    """pika and stomp.py log every failure that a probe provokes; what matters of it is in the report."""
+    """Silence pika and stomp.py, which log every provoked failure; the report has what matters."""
     import logging
 
     for name in ("pika", "stomp.py"):
@@ -282,7 +282,7 @@ def main(argv: Sequence[str], env: Mapping[str, str], stdout: IO[str], stderr: I
         stderr.write(f"smoke.py: {refusal}\n")
         return refusal.code
     except BrokenPipeError:
-        return ExitCode.CANNOT_CREATE  # whoever read the report has gone
+        return ExitCode.CANNOT_CREATE  # the reader of the report has gone away
     except KeyboardInterrupt:
         stderr.write(
             "smoke.py: interrupted; what the probes had created removes itself within two minutes.\n"
@@ -302,8 +302,6 @@ def main(argv: Sequence[str], env: Mapping[str, str], stdout: IO[str], stderr: I
 
 if __name__ == "__main__":
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(
-            stream, io.TextIOWrapper
-        ):  # a terminal or a pipe that takes ASCII alone gets what it can show
+        if isinstance(stream, io.TextIOWrapper):  # a terminal or pipe limited to ASCII gets replacements
             stream.reconfigure(errors="backslashreplace")
     sys.exit(main(sys.argv[1:], os.environ, sys.stdout, sys.stderr))

@@ -1,4 +1,4 @@
-"""Probes: small proofs that a broker carries messages, and says no where it should.
+"""Probes: small tests that a broker delivers messages, and refuses what it should.
 
 model        what a probe sees and what it returns
 registry     the list of probes and the choice among them

@@ -1,4 +1,4 @@
-"""A connection that did not come about, in sentences: what came back, what it means, what to do."""
+"""Explains failed connections in sentences: what came back, what it means, what to do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from probes.wire.classify import Port, Speaks
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a client expects on a port, where that usually is, and how it is switched on."""
+    """The protocol that a client expects, its usual port, and how to enable it."""
 
     speaks: Speaks
     words: str
@@ -22,7 +22,7 @@ class Wanted:
     enable: str
 
     def enabling(self, kind: str | None) -> str:
-        """How it is switched on in a broker of `kind`; of every kind, when none is known."""
+        """How to enable it in a broker of `kind`; in every kind, if unknown."""
         return _ENABLE_STOMP[kind] if self.speaks is Speaks.STOMP and kind else self.enable
 
 
@@ -43,7 +43,7 @@ _WHY_DOWN = {
 }
 
 
-# What a client says that gave up waiting, before the seconds.
+# Words of a client that timed out, before the seconds.
 NO_ANSWER = "no answer within"
 
 WANTED = {
@@ -88,8 +88,8 @@ def no_connection(context: Context, protocol: str, client_words: str) -> Unreach
 
 
 def _about_tls(protocol: str, endpoint: Endpoint, found: Port, client_words: str) -> Unreachable | None:
-    """Explain a connection that broke where TLS is expected; None where TLS is not what is wrong."""
-    from probes import tls  # loading it takes longer than listing the probes may
+    """Explain a broken connection where TLS is expected; None if TLS is not at fault."""
+    from probes import tls  # loading it would slow down --list
 
     if found.speaks is WANTED[protocol].speaks:
         return Unreachable(
@@ -97,7 +97,7 @@ def _about_tls(protocol: str, endpoint: Endpoint, found: Port, client_words: str
             f"{endpoint.port} speaks {found.speaks} without TLS.",
             "Correct the port, or have the connector speak TLS (transport ssl in activemq_connectors).",
         )
-    if found.speaks not in (Speaks.TLS, Speaks.CLOSES):  # some close on a client that speaks in the clear
+    if found.speaks not in (Speaks.TLS, Speaks.CLOSES):  # some close the connection of a plaintext client
         return None
     words = tls.trouble(endpoint, CONNECT_SECONDS)
     if words is not None and (known := tls.explain(endpoint, words)):
@@ -120,7 +120,7 @@ def explain(
     container: bool,
     kind: str | None = None,
 ) -> Unreachable:
-    """Put into sentences what was `found` on `endpoint`, and on the `others` of the host. Pure.
+    """Explain what was `found` on `endpoint`, and on the `others` of the host. Pure.
 
     `kind` is the broker's, None where nobody knows it.
     """
@@ -278,7 +278,7 @@ def _correct_port(wanted: Wanted, found: Port, there: list[Port], kind: str | No
 
 
 def _instead_of_tls(wanted: Wanted, there: list[Port]) -> str:
-    """What helps where a client in the clear has met TLS: only over STOMP the prober speaks it."""
+    """The remedy where a plaintext client has met TLS, which the prober speaks only for STOMP."""
     plain = " and ".join(str(port.number) for port in there if port.speaks is wanted.speaks)
     if wanted.speaks is Speaks.STOMP:
         instead = f"give the plain port, {plain}, or have" if plain else "have"

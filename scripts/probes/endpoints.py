@@ -1,4 +1,4 @@
-"""Which brokers to probe: an endpoints file that a converge left, or URLs given directly.
+"""Which brokers to probe: from the endpoints file of a run, or from URLs.
 
 Everything is refused at the door with one sentence that names the place and the remedy. The checks are
 written out here because loading jsonschema takes 0.2 s, a tenth of what a whole run may take, and its
@@ -101,7 +101,7 @@ def _is_hosts(path: str) -> bool:
 
 
 def gone(brokers: Sequence[Broker]) -> dict[str, list[str]]:
-    """Return the inventories that are no longer there, and the names of their brokers."""
+    """Return the inventories that no longer exist, and the names of their brokers."""
     found: dict[str, list[str]] = {}
     for broker in brokers:
         sources = (broker.inventory or "").split(", ")
@@ -111,7 +111,7 @@ def gone(brokers: Sequence[Broker]) -> dict[str, list[str]]:
 
 
 class _Object(dict[str, Any]):
-    """A JSON object that knows which of its keys was written twice; json itself takes the last one."""
+    """A JSON object that notices duplicate keys; json itself takes the last one."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
@@ -146,7 +146,7 @@ class _Reader:
         return self.named(brokers)
 
     def named(self, brokers: list[Broker]) -> list[Broker]:
-        """Return the brokers, each with a name of its own: where two inventories use one, theirs is put behind it."""
+        """Return the brokers with unique names: if two inventories use the same, the inventory's name is appended."""
         names = Counter(broker.name for broker in brokers)
         for (name, inventory), times in Counter((one.name, one.inventory) for one in brokers).items():
             if times > 1:
@@ -226,7 +226,7 @@ class _Reader:
         return value
 
     def text_or_none(self, entry: dict[str, Any], where: str, key: str) -> str | None:
-        """Return a text on one line, None where there is none."""
+        """Return a string on one line, None if there is none."""
         return None if entry.get(key) is None else self.line(entry, where, key)
 
     def host(self, entry: dict[str, Any], where: str) -> str:
@@ -300,7 +300,7 @@ _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\Z")
 
 
 def text_problem(text: str) -> str:
-    """Return why no protocol can carry `text`, empty when each can."""
+    """Return why no protocol can carry `text`, empty if all can."""
     if "\0" in text:
         return "holds a NUL character, which ends a text in every protocol"
     if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
@@ -309,7 +309,7 @@ def text_problem(text: str) -> str:
 
 
 def host_problem(host: str) -> str:
-    """Return why `host` can be neither a host's name nor its address, empty when it can be one."""
+    """Return why `host` is neither a valid host name nor an address, empty if it is."""
     if host != host.strip():
         return "which begins or ends with a blank"
     if _is_address(host):

@@ -1,4 +1,4 @@
-"""Which broker it is: asked of the broker itself before anybody logs in, and never guessed from a port."""
+"""Identifies a broker by asking it before any login, never by its port."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from probes.wire.classify import AMQP_0_9_1_HEADER, STOMP_QUESTION, Speaks, sign
 from probes.wire.waiting import dial, ended, spawn
 
 BRANDS = {"rabbitmq": "RabbitMQ", "activemq": "ActiveMQ"}
-# A broker that takes longer is not asked twice: its probes say what is wrong with it.
+# A slower broker is not asked twice; its probes say what is wrong with it.
 _ASK_SECONDS = 1.5
 _AGAIN_SECONDS = 0.3  # of one that did not answer a moment ago
 _ENOUGH_BYTES = 2048
@@ -29,7 +29,7 @@ _SERVER = re.compile(rb"^server:([^/\s]+)(?:/(\S+))?", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Said:
-    """What a broker says that it is; `kind` is empty for one that this prober does not know."""
+    """A broker's own account of itself; `kind` is empty for one that this prober does not know."""
 
     kind: str
     product: str
@@ -40,7 +40,7 @@ class Said:
 
 
 def ask(protocol: str, endpoint: Endpoint, seconds: float) -> Said | None:
-    """Return what answers on `endpoint`, None when it does not answer or does not say."""
+    """Return what answers on `endpoint`, None if nothing answers or identifies itself."""
     if protocol not in ("amqp", "stomp"):
         return None  # the management API is RabbitMQ's own, and its probes see when something else answers
     question = AMQP_0_9_1_HEADER if protocol == "amqp" else STOMP_QUESTION
@@ -52,13 +52,13 @@ def ask(protocol: str, endpoint: Endpoint, seconds: float) -> Said | None:
 def _wire(endpoint: Endpoint, seconds: float) -> socket.socket:
     if endpoint.tls is None:
         return dial(endpoint.host, endpoint.port, seconds)
-    from probes import tls  # loading it takes longer than listing the probes may
+    from probes import tls  # loading it would slow down --list
 
     return tls.connect(endpoint, seconds)
 
 
 def _answer(peer: socket.socket, question: bytes, seconds: float) -> bytes:
-    """Return the first frame that comes back, or what came of it in time."""
+    """Return the first frame that comes back, or what arrived of it in time."""
     peer.sendall(question)
     data, ends = b"", time.monotonic() + seconds
     with contextlib.suppress(TimeoutError, ConnectionError):
@@ -71,7 +71,7 @@ def _answer(peer: socket.socket, question: bytes, seconds: float) -> bytes:
 
 
 def _whole(data: bytes) -> bool:
-    """Whether nothing more is worth waiting for: a whole frame of either protocol, or something else than a frame."""
+    """Whether waiting for more is pointless: a complete frame of either protocol, or no frame at all."""
     match signature(data) if data else Speaks.SILENT:
         case Speaks.SILENT:
             return False
@@ -117,14 +117,14 @@ def _text(pattern: re.Pattern[bytes], data: bytes) -> str | None:
 
 
 class Book:
-    """What brokers said in a run: each port is asked once, however many probes want to know."""
+    """The identities of brokers in a run: each port is asked once, however many probes need it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._entries: dict[tuple[str, Endpoint], Future[Said | None]] = {}
 
     def said(self, protocol: str, endpoint: Endpoint, seconds: float) -> Future[Said | None]:
-        """Ask, if nobody has, what answers on `endpoint`: None when that is not known after `seconds`."""
+        """Ask, unless already done, what answers on `endpoint`: None if unknown after `seconds`."""
         with self._lock:
             entry = self._entries.get((protocol, endpoint))
             if entry is None:

@@ -1,4 +1,4 @@
-"""What a probe sees (broker, deadline, names) and what it gives back (a result)."""
+"""What a probe is given (broker, deadline, names) and what it returns (a result)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ HANDSHAKE_SECONDS = 6.0
 # A queue hands out a confirmed message within milliseconds; what is not there after this was lost.
 ARRIVAL_SECONDS = 2.0
 
-# How long a broker may take to say good-bye; after that the socket is dropped.
+# How long a broker may take to disconnect; after that the socket is dropped.
 GOODBYE_SECONDS = 1.0
 
 
-# Instead of what a broker said of itself, where it could not be asked.
+# Stands for the identity of a broker that could not be asked.
 UNKNOWN = "?"
 
 
@@ -36,7 +36,7 @@ class ExitCode(IntEnum):
     DATA = 65  # the endpoints or state file is malformed
     NO_INPUT = 66  # the endpoints, state or password file is missing
     UNAVAILABLE = 69  # a broker could not be reached at all
-    INTERNAL = 70  # a defect of the prober itself
+    INTERNAL = 70  # a bug in the prober itself
     CANNOT_CREATE = 73  # the report or state file cannot be written
     PERMISSION = 77  # a file with secrets can be read by others
 
@@ -68,7 +68,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class Tls:
-    """Files in PEM, None where there is none: whom a client trusts (else whom this machine does), and what it shows."""
+    """PEM files or None: the CAs that a client trusts (default: the machine's), and its own certificate."""
 
     ca_file: str | None = None
     cert_file: str | None = None
@@ -77,7 +77,7 @@ class Tls:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One protocol of one broker; `tls` is None where it is spoken in the clear."""
+    """One protocol of one broker; `tls` is None for plaintext."""
 
     host: str
     port: int
@@ -115,19 +115,21 @@ class Broker:
     vhost: str = "/"
     denied_vhost: str | None = None
     denied_destination: str | None = None  # a queue of ActiveMQ that the user may neither read nor write
-    dead_letter_prefix: str | None = None  # of ActiveMQ's dead-letter queues: before the name of the queue
+    dead_letter_prefix: str | None = (
+        None  # prefix of ActiveMQ's dead-letter queues, before the name of the queue
+    )
     frame_limit: int | None = None  # bytes, of ActiveMQ's STOMP connector
-    pair: str | None = None  # the store that it shares with other brokers of ActiveMQ
+    pair: str | None = None  # the store that it shares with other ActiveMQ brokers
     version: str | None = None
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     listeners: tuple[Listener, ...] | None = None
-    inventory: str | None = None  # the source of the inventory that it comes from
+    inventory: str | None = None  # the source of its inventory
     written: str | None = None  # when its entry was last changed
     asked: str = ""  # given by a URL: what the broker said that it is; "?" when it could not be asked
 
     @property
     def known_kind(self) -> str | None:
-        """Its kind, None where that is a guess: given by a URL, and could not be asked."""
+        """Its kind, None if that is a guess: given by URL, and could not be asked."""
         return None if self.asked == UNKNOWN else self.kind
 
 
@@ -152,7 +154,7 @@ class ProbeStop(Exception):
 
 
 class Failed(ProbeStop):
-    """The broker answered, and not as the probe demands."""
+    """The broker answered, but not as the probe demands."""
 
     status = Status.FAIL
 
@@ -176,7 +178,7 @@ class Dropped(NotProven):
 
 
 class Unreachable(ProbeStop):
-    """No usable connection came about: nothing listens, or something else does."""
+    """No usable connection: nothing listens, or something else does."""
 
     unreachable = True
 
@@ -191,7 +193,7 @@ class NotApplicable(Exception):
 
 @dataclass
 class Deadline:
-    """The time a probe may take. `step` is what it is waiting for, in words for the operator."""
+    """The time limit of a probe. `step` says what it is waiting for, for the operator."""
 
     seconds: float
     step: str = "starting"
@@ -212,7 +214,7 @@ class Deadline:
         return min(HANDSHAKE_SECONDS, 0.6 * self.left())
 
     def goodbye(self) -> float:
-        """Return the seconds for taking leave: the last ones come on top of the probe's, but once."""
+        """Return the seconds for disconnecting: the last ones are added to the probe's time, but only once."""
         return max(
             0.05, min(GOODBYE_SECONDS, self.started + self.seconds + GOODBYE_SECONDS - time.monotonic())
         )
@@ -250,11 +252,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for a whole run."""
+    """Settings of a whole run."""
 
     run: str  # a random token, part of the name of every object that the run creates
     timeout: float = 10.0  # seconds for one probe
-    max_unacked: int = 1000  # messages in hand per consumer that are still taken for normal
+    max_unacked: int = 1000  # unacknowledged messages per consumer that still count as normal
     state: dict[str, dict[str, str]] = field(default_factory=dict)  # durability: per broker, plant to collect
     ports: PortBook = field(default_factory=PortBook)  # for the diagnosis of failed connections
     pairs: dict[str, Pair] = field(

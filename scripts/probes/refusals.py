@@ -1,4 +1,4 @@
-"""What a broker refuses, in sentences: a login, a vhost, an object inside it."""
+"""Explains a broker's refusals: of a login, a vhost, or an object in it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _LIMITS = (
 
 
 def limit(broker: Broker, vhost: str, said: str) -> Failed | None:
-    """Explain a limit that is reached, from the broker's own words; None for words that are about something else."""
+    """Explain a reached limit from the broker's words; None if they are about something else."""
     for words, meaning, remedy in _LIMITS:
         if found := re.search(words, said):
             names = {"user": broker.user, "vhost": vhost, "limit": found[1]}
@@ -64,7 +64,7 @@ def limit(broker: Broker, vhost: str, said: str) -> Failed | None:
 
 
 def connection_closed(broker: Broker, words: str) -> ProbeStop:
-    """Explain a connection that the broker closed in the middle of a probe, and said why."""
+    """Explain a connection that the broker closed during a probe with a reason."""
     said = f"{broker.name} closed the connection: {words}"
     if (reached := limit(broker, broker.vhost, said)) is not None:
         return reached
@@ -168,7 +168,7 @@ def stomp_login_refused(broker: Broker, words: str) -> Failed:
 
 
 def unfit_for_stomp(broker: Broker, said: str) -> Failed | None:
-    """Explain a login that cannot get through a CONNECT frame as it is; None where nothing speaks against it.
+    """Explain a login that cannot be sent in a CONNECT frame unescaped; None if it can.
 
     STOMP 1.2 leaves a CONNECT frame's headers unescaped, and the brokers unescape them all the same: RabbitMQ (3.8 to
     4.3) closes the connection on an escape that it does not know, ActiveMQ (5.17.2) leaves that as it is. STOMP 1.0

@@ -1,4 +1,4 @@
-"""The list of probes, and the choice among them by name."""
+"""The list of probes, and their selection by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs every probe on every broker, side by side, and returns a result for each, whatever happens in it."""
+"""Runs every probe on every broker in parallel, and always returns a result for each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from probes.model import (
 )
 from probes.wire.ports import DIAGNOSIS_SECONDS
 
-# Probes wait for brokers nearly all of their time. More threads than this only wait for each other.
+# Probes spend nearly all their time waiting for brokers. More threads would only wait for each other.
 MAX_THREADS = 48
 
 _NAMES = {"amqp": "AMQP", "stomp": "STOMP", "management": "management API"}
@@ -90,7 +90,7 @@ def run_one(
     book: identity.Book | None = None,
     deadline: Deadline | None = None,
 ) -> Result:
-    """Run one probe on one broker and return its result; nothing that it raises gets past here.
+    """Run one probe on one broker and return its result; no exception escapes.
 
     `book` says which brokers answered so far; without it nobody is asked.
     """
@@ -129,7 +129,7 @@ def run_one(
 
 
 def _safe(name: str) -> str:
-    """Return a name as destinations of every broker can hold it: `/`, `*`, `>`, `,` and `?` mean something there."""
+    """Return a name that is valid in destinations of every broker: `/`, `*`, `>`, `,` and `?` mean something there."""
     return re.sub(r"[^A-Za-z0-9._-]", "_", name)[:80]
 
 
@@ -142,7 +142,7 @@ def _not_applicable(broker: Broker, probe: Probe, settings: Settings) -> str:
 
 
 def _kept_on_the_host(broker: Broker) -> str:
-    """Return why the management API cannot be asked from here, where it is declared to answer its own host alone."""
+    """Return why the management API cannot be asked from here, if it is declared to listen on its own host only."""
     for one in broker.listeners or ():
         if one.protocol == "http" and (one.address or "").startswith(("127.", "::1")):
             return f"It listens on {one.address} of the host alone, as declared: management cannot be seen from here."

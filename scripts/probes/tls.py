@@ -1,4 +1,4 @@
-"""TLS as a client of brokers: whom it trusts, what goes through it, and why a handshake does not come about.
+"""TLS for clients of brokers: trust, transport, and explanations of failed handshakes.
 
 stomp.py reads and hangs up in two threads, and before 3.13 Python does not guard the TLS of one socket against two: the
 process dies of a broken heap. So one thread here owns it, and stomp.py speaks in the clear to that thread.
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from probes.model import Endpoint, Tls, Unreachable
 from probes.wire.waiting import dial
 
-# A broker that wants a certificate says so after the handshake (TLS 1.3), one that does not says nothing.
+# With TLS 1.3, a broker complains about a missing client certificate only after the handshake.
 _AFTERWARDS_SECONDS = 0.5
 _PIECE = 65536  # bytes that are handed on at once
 
@@ -124,7 +124,7 @@ def _loopback_pair() -> tuple[socket.socket, socket.socket]:
 
 
 def _carry(inside: socket.socket, outside: ssl.SSLSocket) -> None:
-    """Hand on what comes from either side until one of them ends."""
+    """Relay data in both directions until one side ends."""
     outside.setblocking(False)
     with inside, outside, contextlib.suppress(OSError):
         while True:

@@ -1,4 +1,4 @@
-"""Waiting for a host to boot, and telling why it did not."""
+"""Waits for a host to boot, and explains why it did not."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from testbed_lib.settings import CACHE_ADDRESS, CACHE_NAME, CACHE_PORT, CACHE_VO
 
 
 def ensure(podman: Podman, progress: Progress) -> None:
-    """Start the cache unless it runs already from the recipe of today."""
+    """Start the cache unless it already runs from the current recipe."""
     recipe = images.cache_recipe()
     if any((row["State"], row["Image"]) == ("running", recipe.tag) for row in podman.containers("cache")):
         return

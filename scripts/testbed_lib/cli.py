@@ -186,7 +186,7 @@ def _down(options: argparse.Namespace, progress: Progress) -> None:
         addresses = {found.host.name: found.host.address for found in hosts.list_existing(podman)}
         existing = list(addresses)
         if not options.all:
-            # a host that no inventory has any more can still be removed by its name
+            # a host that has left every inventory can still be removed by name
             names = options.hosts or [host.name for host in _wanted(options)[0]]
             existing = [name for name in existing if name in names]
         hosts.remove(podman, existing)

@@ -12,7 +12,7 @@ NO_PERMISSION = 77
 
 
 class TestbedError(Exception):
-    """Something the test bed cannot do, told as a sentence with its remedy."""
+    """Something the test bed cannot do, as a sentence with its remedy."""
 
     # pytest would otherwise take the name for a class of tests
     __test__ = False

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace, progress: Progress) -> None:
 
 
 def _thaw(podman: Podman, progress: Progress, keys: dict[Host, str], known: list[Host], step: str) -> None:
-    """Give hosts the disks that were frozen: all of them, or none where one is missing."""
+    """Give hosts their frozen disks: all of them, or none if one is missing."""
     frozen.prune(podman)
     frozen.refuse_missing(podman, keys, step)
     hosts.remove(podman, [host.name for host in keys])
@@ -47,7 +47,7 @@ def _thaw(podman: Podman, progress: Progress, keys: dict[Host, str], known: list
 
 
 def _freeze(podman: Podman, progress: Progress, keys: dict[Host, str], known: list[Host], step: str) -> None:
-    """Freeze hosts that run, and start them again."""
+    """Freeze running hosts, and start them again."""
     running = {found.host: found for found in hosts.list_existing(podman) if found.state == "running"}
     missing = [host.name for host in keys if host not in running]
     if missing:

@@ -1,4 +1,4 @@
-"""Frozen hosts: the disk of a host as a step has left it, kept as an image, and hosts made from it.
+"""Frozen hosts: the disk of a host after a step, kept as an image, and hosts made from it.
 
 A host is shut down before its disk is kept, so that no database is copied while it is written to. The frozen disk
 is that of one host: it holds the machine's identity, its keys, its /etc/hosts and data that bears its name, and is
@@ -50,7 +50,7 @@ def existing(podman: Podman) -> list[Frozen]:
 
 
 def superseded(found: Sequence[Frozen], now: float) -> list[Frozen]:
-    """Those that are not thawed any more: one of the same host and step is newer, they are old, or too many.
+    """Images no longer needed: superseded for the same host and step, too old, or too many.
 
     ``found`` has the newest first.
     """
@@ -63,7 +63,7 @@ def superseded(found: Sequence[Frozen], now: float) -> list[Frozen]:
 
 
 def prune(podman: Podman) -> None:
-    """Remove those that are not thawed any more; the disk of one that a host runs on stays until that host goes."""
+    """Remove images no longer needed; an image in use by a host stays until that host goes."""
     for one in superseded(existing(podman), time.time()):
         podman.attempt("rmi", one.image)
 

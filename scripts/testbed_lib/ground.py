@@ -1,4 +1,4 @@
-"""What hosts stand on: limits of this machine, keys, the network, images and the package cache."""
+"""What hosts need: limits of this machine, keys, the network, images and the package cache."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from testbed_lib.settings import SUITES
 
 
 def prepare(podman: Podman, progress: Progress, wanted: Sequence[Host]) -> list[Recipe]:
-    """Have all that these hosts need; returns the recipes of their images."""
+    """Prepare everything that these hosts need; returns the recipes of their images."""
     machine.allow_many_systemds(progress)
     keys.prepare()
     network.ensure(podman)

@@ -1,4 +1,4 @@
-"""The hosts themselves: made, started, waited for, removed."""
+"""Creates, starts, waits for and removes the hosts."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def up(
     neighbours: Sequence[Host],
     frozen: Mapping[str, str] | None = None,
 ) -> None:
-    """Make these hosts run, each on the recipe of today; ``neighbours`` are the hosts whose names they know.
+    """Make these hosts run, each on the current recipe; ``neighbours`` are the hosts whose names they know.
 
     A host that runs is left alone, one that was stopped is started as it is, one that has an image in ``frozen`` is
     made from that. Raises TestbedError when a host cannot be made or does not answer within BOOT_SECONDS.
@@ -83,7 +83,7 @@ def up(
 
 
 def remove(podman: Podman, names: Iterable[str]) -> None:
-    """Remove hosts at once, as by pulling their plugs; those that do not exist are passed over."""
+    """Remove hosts at once, as if unplugged; missing ones are skipped."""
     containers = [CONTAINER_PREFIX + name for name in names]
     if containers:
         podman.run("rm", "--force", "--ignore", "--time=0", "--volumes", *containers)
@@ -111,7 +111,7 @@ def refuse_conflicts(wanted: Sequence[Host], existing: Iterable[Existing]) -> No
 
 
 def fingerprint(host: Host) -> str:
-    """What a host was made from; a host with another fingerprint is made anew."""
+    """What a host was made from; a host with another fingerprint is recreated."""
     text = repr((images.host_recipe(host.suite).tag, host.name, mac_address(host.address), _OPTIONS))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -163,7 +163,7 @@ def _create(podman: Podman, host: Host, neighbours: Sequence[Host], frozen: str 
 
 
 def _personal_files(host: Host, neighbours: Iterable[Host]) -> list[tuple[str, str, int, int]]:
-    """What distinguishes this host from its image: path, content, mode and owner of each file."""
+    """The files that distinguish this host from its image: path, content, mode and owner."""
     return [
         ("etc/hosts", etc_hosts(host, neighbours), 0o644, 0),
         ("etc/ssh/ssh_host_ed25519_key", keys.HOST_KEY.read_text(), 0o600, 0),

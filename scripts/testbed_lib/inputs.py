@@ -1,4 +1,4 @@
-"""What went into a host that a converge has made: the key under which it is frozen."""
+"""Everything that went into a converged host: the key under which it is frozen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from testbed_lib.settings import PROJECT
 
-# All that a play reads of the project. Too much rather than too little: a key that is a new one costs a converge.
+# Everything in the project that a play reads. Better too much than too little: a new key only costs a converge.
 SOURCES = (
     "roles",
     "plugins",
@@ -73,7 +73,7 @@ def key(machine: Sequence[str], sources: str, inventory: Mapping[str, Any], step
 
 
 def changed_since(paths: Iterable[Path], moment: float) -> list[Path]:
-    """The files that were written after a moment, in seconds since the epoch."""
+    """The files written after a time, in seconds since the epoch."""
     return [path for path in paths if path.stat().st_mtime > moment]
 
 

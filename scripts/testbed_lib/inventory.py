@@ -1,4 +1,4 @@
-"""Which test hosts an Ansible inventory asks for."""
+"""The test hosts that an Ansible inventory asks for."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def refuse_shared_addresses(hosts: Sequence[Host]) -> None:
 
 
 def select(hosts: Sequence[Host], names: Sequence[str]) -> list[Host]:
-    """The hosts of these names, or all of them where no name is given."""
+    """The hosts of these names, or all if none is given."""
     known = {host.name: host for host in hosts}
     unknown = [name for name in names if name not in known]
     if unknown:

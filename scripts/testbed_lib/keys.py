@@ -1,4 +1,4 @@
-"""The keys of the test hosts: one for logging in, one that every host shows.
+"""The keys of the test hosts: one for logging in, and one host key for all.
 
 They belong to the machine: any checkout reaches any host, and a host that was reset shows the same key.
 """

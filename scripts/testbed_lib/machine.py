@@ -1,4 +1,4 @@
-"""What this machine is and has: privilege, programs, control groups, limits."""
+"""This machine's privileges, programs, control groups and limits."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def mount_run_folder() -> None:
 
 
 def remove() -> None:
-    """Give up the namespace and the run folder; no podman of the test bed may run any more."""
+    """Remove the namespace and the run folder; no podman of the test bed may be running."""
     if is_mounted(read_mountinfo(), NAMESPACE, "nsfs"):
         _run(["umount", str(NAMESPACE)])
     if is_mounted(read_mountinfo(), RUN, "tmpfs"):

@@ -1,4 +1,4 @@
-"""The bridge that the test hosts share, and who else may hold its subnet."""
+"""The bridge that the test hosts share, and conflicts over its subnet."""
 
 from __future__ import annotations
 

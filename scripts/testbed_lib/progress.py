@@ -1,4 +1,4 @@
-"""Lines with the seconds since the start, so that nobody wonders whether a long step still lives."""
+"""Progress lines with the seconds since the start, so a long step is seen to be alive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names, addresses and places that the rest of the test bed agrees on."""
+"""Names, addresses and paths that the rest of the test bed uses."""
 
 from __future__ import annotations
 

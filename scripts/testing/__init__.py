@@ -1,1 +1,1 @@
-"""What `make test` is made of: its parts, and how they are run side by side."""
+"""The parts of `make test`, and how they run in parallel."""

@@ -1,4 +1,4 @@
-"""Probes of who gets into ActiveMQ, what they may do there, and what its ports speak."""
+"""Probes of ActiveMQ's logins, rights and ports."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHIPPED = (
 
 _TRIES = 3
 _SPEAKS = {"openwire": Speaks.OPENWIRE, "amqp": Speaks.AMQP_1_0, "ws": Speaks.HTTP, "stomp": Speaks.STOMP}
-# What a port says that says something.
+# A port that answers with a protocol of its own.
 _TALKS = frozenset(one for one in Speaks if one.listens) - {Speaks.SILENT, Speaks.CLOSES}
 
 
@@ -65,7 +65,7 @@ def denied(context: Context) -> str:
 
 
 def _attempt(context: Context, destination: str, right: str) -> str | None:
-    """Return what the broker says to an attempt with a receipt, None when it allows it."""
+    """Return the broker's refusal of an attempt with a receipt, None if it allows it."""
     broker = context.broker
     try:
         with stomp_client.connect(context, "1.2", broker.user, broker.password, broker.vhost) as opened:
@@ -114,7 +114,7 @@ def shipped(context: Context) -> str:
 
 
 def _login(context: Context, user: str | None, word: str | None) -> str:
-    """Return the broker's words when it refuses a login. Raises Failed when it does not."""
+    """Return the broker's words if it refuses a login. Raises Failed if it does not."""
     who = "nobody in particular" if user is None else user
     words = _answer(context, user, word)
     if words is None:
@@ -134,7 +134,7 @@ def _login(context: Context, user: str | None, word: str | None) -> str:
 
 
 def _answer(context: Context, user: str | None, word: str | None) -> str | None:
-    """Return what the broker says to a login, None when it lets the user in.
+    """Return the broker's refusal of a login, None if it accepts it.
 
     It closes the connection right behind its ERROR frame, and now and then the frame does not make it (seen with
     5.17.2). A lost connection is no refusal, so it is asked again.
@@ -144,7 +144,7 @@ def _answer(context: Context, user: str | None, word: str | None) -> str | None:
             return stomp_client.refusal(context, user, word, context.broker.vhost)
         except Unreachable as stop:
             if not isinstance(stop.__cause__, stomp_client.ConnectionLost):
-                raise  # nobody listens or nobody answers, which asking again would only find again
+                raise  # nothing listens or answers, and asking again would not help
     return stomp_client.refusal(context, user, word, context.broker.vhost)
 
 
@@ -209,7 +209,7 @@ def _absent(context: Context, listener: Listener, port: Port) -> Failed:
 def _misfit(
     context: Context, listener: Listener, answer_seconds: float = ANSWER_SECONDS
 ) -> Port | str | None:
-    """Return None for a connector that speaks what it should, what it speaks instead, or a port that says nothing."""
+    """Return None for a connector that speaks its protocol, else what it speaks instead, or a silent port."""
     host, port = listener.address or "", listener.port
     if host in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         host = context.broker.host
@@ -230,8 +230,8 @@ def _misfit(
 
 
 def handshake(context: Context, host: str, port: int) -> str | None:
-    """Shake hands over TLS and return None, or what came instead. Whose certificate it is, is the client's to judge."""
-    import ssl  # loading it takes longer than listing the probes may
+    """Shake hands over TLS and return None, or what came instead. Judging the certificate is left to the client."""
+    import ssl  # loading it would slow down --list
 
     anybody = ssl.create_default_context()
     anybody.check_hostname = False
@@ -249,7 +249,7 @@ def _loopback(listener: Listener) -> bool:
 
 
 def mqtt_login(context: Context, host: str, port: int) -> str | None:
-    """Log in over MQTT 3.1.1 and return None, or what came back instead of the broker's consent."""
+    """Log in over MQTT 3.1.1 and return None, or what came back instead of an acceptance."""
 
     def text(value: str) -> bytes:
         return len(value.encode()).to_bytes(2, "big") + value.encode()

@@ -1,4 +1,4 @@
-"""Probes of ActiveMQ's destinations over STOMP: who gets a message, how often, and what becomes of it.
+"""Probes of ActiveMQ's destinations over STOMP: who gets a message, how often, and what happens to it.
 
 ActiveMQ hands messages over in the background: neither a receipt nor the end of a subscription says that everything has
 come. So nothing here waits for a while to see that nothing comes: a marker is sent afterwards to the same destination,
@@ -124,7 +124,7 @@ def durable(context: Context) -> str:
         _expect(subscriber, '"while away"', "the durable subscriber that came back")
         subscriber.disconnect()
     with session(context, client_id=name) as subscriber:
-        subscriber.unsubscribe(name, headers)  # or the broker keeps messages for it for ever
+        subscriber.unsubscribe(name, headers)  # otherwise the broker keeps messages for it forever
         subscriber.disconnect()
     return "the message waited for the subscriber"
 

@@ -1,4 +1,4 @@
-"""The pair of probes around a restart of ActiveMQ: what is persistent survives it, and nothing else does."""
+"""The probes before and after a restart of ActiveMQ: only persistent messages survive it."""
 
 from __future__ import annotations
 

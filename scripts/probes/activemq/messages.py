@@ -1,4 +1,4 @@
-"""Probes of what ActiveMQ does by a message's headers and size: its type, selection, expiry, death and limit."""
+"""Probes of message headers and size in ActiveMQ: type, selectors, expiry, dead letters and limits."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from probes.clients.stomp import session
 from probes.model import Context, Failed, NotApplicable
 from probes.registry import probe
 
-# What headers may need of a frame beside its body.
+# Room for the headers of a frame.
 _HEADERS_BYTES = 4096
-# 5.16 to 5.18 drop a client after three times of what it promised.
+# 5.16 to 5.18 drop a client after three times the interval that it promised.
 _PROMISED_MS = 300
 _PATIENCE_SECONDS = 5.0
 
@@ -188,7 +188,7 @@ def _until_dropped(context: Context, peer: socket.socket) -> None:
 
 
 def _more(context: Context, peer: socket.socket) -> bytes:
-    """Return what the broker says next; empty when it has closed the connection."""
+    """Return what the broker sends next; empty if it has closed the connection."""
     try:
         peer.settimeout(min(context.deadline.left(), _PATIENCE_SECONDS))
         return peer.recv(4096)
@@ -232,7 +232,7 @@ def frame_limit(context: Context) -> str:
 
 
 def _refused(context: Context, destination: str, body: str) -> str | None:
-    """Return how the broker refuses a message, None when it takes it."""
+    """Return the broker's refusal of a message, None if it accepts it."""
     broker = context.broker
     try:
         with stomp_client.connect(context, "1.2", broker.user, broker.password, broker.vhost) as sender:

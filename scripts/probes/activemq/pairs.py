@@ -1,4 +1,4 @@
-"""Brokers with one store: one of them serves, and the others listen on nothing until it is gone.
+"""Brokers that share a store: one serves, and the others listen on nothing until it is gone.
 
 Which one serves is seen from outside, before the probes run: a closed port is healthy of a broker whose partner serves.
 """
@@ -13,7 +13,7 @@ from probes.wire.waiting import dial
 
 
 def look(brokers: Sequence[Broker], settings: Settings) -> None:
-    """Note in `settings` who serves in each pair."""
+    """Record in `settings` which broker of each pair serves."""
     for broker in brokers:
         if broker.pair is not None:
             pair = settings.pairs.setdefault(broker.pair, Pair())
@@ -21,7 +21,7 @@ def look(brokers: Sequence[Broker], settings: Settings) -> None:
 
 
 def stands_by(broker: Broker, settings: Settings) -> str:
-    """Return why nothing can be proven of this broker now: its partner serves. Empty when it serves itself."""
+    """Return why this broker cannot be tested now: its partner serves. Empty if it serves itself."""
     pair = settings.pairs.get(broker.pair or "")
     if pair is None or broker.name not in pair.waiting or not pair.serving:
         return ""

@@ -1,4 +1,4 @@
-"""Probes over STOMP: the table queue/topic, one consumer/all of them, kept/not kept, cell by cell."""
+"""Probes over STOMP: every combination of queue or topic, one or all consumers, kept or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AMQP 0-9-1 sessions for probes: pika, bounded by the probe's deadline, with its failures put into words.
+"""AMQP 0-9-1 sessions for probes: pika, bounded by the probe's deadline, with failures explained.
 
 pika's blocking calls have no timeout of their own. Every session therefore sets a timer in the connection's
 event loop that raises when the probe's time is over, and closing has a timer of its own.
@@ -46,7 +46,7 @@ class VhostRefused(Exception):
 
 
 class Session:
-    """One connection with one channel, for one thread; its end removes what would outlive it."""
+    """One connection with one channel, for one thread; closing it removes what would outlive it."""
 
     def __init__(self, context: Context, connection: Any) -> None:
         self.context = context
@@ -136,7 +136,7 @@ class Session:
         return bodies
 
     def die(self) -> None:
-        """Drop the connection as a crashed consumer does: no goodbye, the socket is just gone."""
+        """Drop the connection as a crashed consumer does: the socket just closes."""
         self.connection._impl._transport.abort()
 
     def clean_up(self) -> None:
@@ -158,9 +158,9 @@ def shared_arguments(expires_ms: int = LEFTOVER_EXPIRES_MS) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def session(context: Context) -> Iterator[Session]:
-    """Open a session as the broker's probe user on its vhost, and end it whatever happens.
+    """Open a session as the broker's probe user on its vhost, and always end it.
 
-    Raises ProbeStop with the diagnosis when the connection does not come about, and for what the broker
+    Raises ProbeStop with the diagnosis when the connection fails, and for what the broker
     answers to the body's calls, if the body does not catch it.
     """
     broker = context.broker
@@ -224,7 +224,7 @@ def connect(context: Context, user: str, password: str, vhost: str) -> Any:
 
 
 def _refusal(context: Context, error: Exception) -> Exception:
-    """Tell the broker's word from a broken connection: pika's class names only guess."""
+    """Distinguish a refusal by the broker from a broken connection; pika's class names only guess."""
     import pika
 
     said = _BROKER_WORDS.search(str(error))
@@ -237,7 +237,7 @@ def _refusal(context: Context, error: Exception) -> Exception:
 
 
 def _only_local(context: Context) -> bool | None:
-    """Ask a more talkative protocol whether the user is refused for not being on the broker's own host."""
+    """Ask over another protocol whether the user is refused because it is not on the broker's host."""
     if "management" not in context.broker.endpoints:
         return None
     from probes.clients.management import login_reason
@@ -251,7 +251,7 @@ def close(connection: Any, seconds: float = GOODBYE_SECONDS) -> None:
         _alarm(connection, seconds, Deadline(seconds, "closing"))
         _quietly(connection.close)
         if not connection.is_closed:
-            _quietly(lambda: connection._impl._transport.abort())  # None of one that has broken
+            _quietly(lambda: connection._impl._transport.abort())  # None for a broken connection
 
 
 def _alarm(connection: Any, seconds: float, deadline: Deadline) -> None:
@@ -287,7 +287,7 @@ def _quietly(action: Any) -> None:
 
 @contextlib.contextmanager
 def _words(context: Context) -> Iterator[None]:
-    """Turn what pika raises inside a session into sentences."""
+    """Turn pika's exceptions inside a session into sentences."""
     import pika
 
     try:

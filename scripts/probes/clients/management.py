@@ -26,7 +26,7 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        """What the API says about a refusal."""
+        """The API's reason for a refusal."""
         if isinstance(self.body, dict):
             return str(self.body.get("reason") or self.body.get("error") or self.status)
         return str(self.status)
@@ -88,7 +88,7 @@ def get(context: Context, path: str) -> Any:
 
 
 def refused(context: Context, what: str, answer: Answer) -> Exception:
-    """Explain an answer that is not the one that was asked for. The words are rabbit_mgmt_util's."""
+    """Explain an unexpected answer. The words are rabbit_mgmt_util's."""
     broker = context.broker
     said = f"{what} was answered with {answer.status}: {answer.reason}"
     if answer.status == 401 and "localhost" in answer.reason:
@@ -110,7 +110,7 @@ def refused(context: Context, what: str, answer: Answer) -> Exception:
 
 
 def login_reason(context: Context) -> bool | None:
-    """Tell whether the user may log in from the broker's own host only; None when that cannot be told."""
+    """Return whether the user may log in only from the broker's host; None if unknown."""
     try:
         answer = request(context, "GET", "/api/whoami")
     except (Failed, NotProven, DeadlineExceeded):

@@ -62,7 +62,7 @@ def _alternative(rule: Rule) -> str:
     return f"what no binding takes goes to the exchange {rule.value} instead of back to its sender"
 
 
-# What a key does to a probe, and from which value on it does not.
+# A key's effect on a probe, and the value from which on it is harmless.
 _TO_QUEUES: Mapping[str, tuple[float, Callable[[Rule], str]]] = {
     "message-ttl": (_SHORT_MS, _lifetime),
     "expires": (_SHORT_MS, _disuse),
@@ -74,7 +74,7 @@ _TO_EXCHANGES: Mapping[str, Callable[[Rule], str]] = {"alternate-exchange": _alt
 
 @contextlib.contextmanager
 def blamed(context: Context) -> Iterator[None]:
-    """Name the policy that is behind what a probe found to be gone; without one, the probe's own words stand."""
+    """Name the policy that removed what a probe misses; without one, keep the probe's own words."""
     try:
         yield
     except (Astray, Dropped) as stop:
@@ -122,7 +122,7 @@ def _named(vhost: str, rules: list[Rule], of_exchange: bool) -> tuple[str, str]:
 
 
 def in_force(context: Context, of_exchange: bool = False) -> list[Rule] | None:
-    """Return what policies on the probe's queues (or exchanges) do that can harm it; None when nobody can be asked."""
+    """Return the harmful effects of policies on the probe's queues (or exchanges); None if unknown."""
     from probes.clients import management as api
 
     if "management" not in context.broker.endpoints:
@@ -160,7 +160,7 @@ def _chosen(policies: Iterable[Mapping[str, Any]], name: str, of_exchange: bool)
     kinds = ("all", "exchanges") if of_exchange else ("all", "queues", "classic_queues")
     fits = []
     for policy in policies:
-        with contextlib.suppress(re.error):  # Erlang knows patterns that Python does not
+        with contextlib.suppress(re.error):  # some of Erlang's patterns are unknown to Python
             if policy.get("apply-to") in kinds and re.search(policy["pattern"], name):
                 fits.append(policy)
     return max(fits, key=lambda policy: policy.get("priority", 0))["name"] if fits else None

@@ -1,4 +1,4 @@
-"""STOMP sessions for probes: stomp.py, bounded by the probe's deadline, with its failures put into words.
+"""STOMP sessions for probes: stomp.py, bounded by the probe's deadline, with failures explained.
 
 stomp.py raises an empty ConnectFailedException for every failure and waits for ever on a listener that says
 nothing, so a session never asks it to wait: frames arrive in an inbox, and every wait there ends at the
@@ -39,7 +39,7 @@ from probes.wire.waiting import dial
 
 T = TypeVar("T")
 
-# Every frame that names a queue has to declare it alike. RabbitMQ's STOMP plugin makes /queue/… durable by
+# Every frame that names a queue has to declare it the same way. RabbitMQ's STOMP plugin makes /queue/… durable by
 # default (4.3 refuses transient ones); auto-delete removes it with its last subscription, x-expires without
 # one. Source: the plugin's documentation, "Queue Properties".
 QUEUE_HEADERS: dict[str, str] = {
@@ -63,7 +63,7 @@ class Frame:
 
     @property
     def words(self) -> str:
-        """What an ERROR frame says: its message header and its body."""
+        """An ERROR frame's text: its message header and its body."""
         message, body = self.headers.get("message", ""), self.body.strip()
         # ActiveMQ says the same in both, before what its own programmers want to know.
         return message if message and message in body else ": ".join(part for part in (message, body) if part)
@@ -128,7 +128,7 @@ class _Inbox:
             self._changed.notify_all()
 
     def last_words(self) -> None:
-        """Take note that nothing can be sent any more. Raises ErrorFrame if the broker has said why, just before."""
+        """Record that nothing can be sent any more. Raises ErrorFrame if the broker has said why, just before."""
         with self._changed:
             self._changed.wait_for(lambda: self.error is not None or self._lost, _LAST_WORDS_SECONDS)
             self._lost = True
@@ -223,24 +223,24 @@ class Session:
             ) from None
 
     def waiting(self) -> int:
-        """Return how many messages have come in and were not received yet."""
+        """Return the number of messages that have arrived but were not received yet."""
         return len(self._inbox.messages)
 
     def received(self) -> list[Frame]:
-        """Return the messages that have come in and were not received yet, without waiting."""
+        """Return the messages that have arrived but were not received yet, without waiting."""
         messages = list(self._inbox.messages)
         self._inbox.messages.clear()
         return messages
 
     def ack(self, message: Frame) -> None:
-        """Acknowledge `message` and wait until the broker has taken note (STOMP 1.2)."""
+        """Acknowledge `message` and wait for the broker's receipt (STOMP 1.2)."""
         self._with_receipt(
             "the receipt of an ACK",
             lambda receipt: self._connection.ack(message.headers["ack"], receipt=receipt),
         )
 
     def nack(self, message: Frame) -> None:
-        """Reject `message` and wait until the broker has taken note (STOMP 1.2)."""
+        """Reject `message` and wait for the broker's receipt (STOMP 1.2)."""
         self._with_receipt(
             "the receipt of a NACK",
             lambda receipt: self._connection.nack(message.headers["ack"], receipt=receipt),
@@ -253,11 +253,11 @@ class Session:
         return number
 
     def commit(self, transaction: str) -> None:
-        """Make the frames of a transaction count."""
+        """Commit a transaction."""
         self._with_receipt("the receipt of COMMIT", lambda receipt: self._end("commit", transaction, receipt))
 
     def abort(self, transaction: str) -> None:
-        """Forget the frames of a transaction."""
+        """Abort a transaction."""
         self._with_receipt("the receipt of ABORT", lambda receipt: self._end("abort", transaction, receipt))
 
     def _end(self, command: str, transaction: str, receipt: str) -> None:
@@ -268,7 +268,7 @@ class Session:
         self._inbox.wait(lambda: self._inbox.heartbeats or None, "a heart-beat of the broker")
 
     def disconnect(self) -> None:
-        """Take leave; when this returns, the broker has forgotten the connection."""
+        """Disconnect; when this returns, the broker has forgotten the connection."""
         self._with_receipt(
             "the receipt of DISCONNECT", lambda receipt: self._connection.disconnect(receipt=receipt)
         )
@@ -292,8 +292,8 @@ class Session:
 def session(context: Context, version: str = "1.2", **options: Any) -> Iterator[Session]:
     """Open a session of a STOMP `version` as the broker's probe user on its vhost; it ends whatever happens.
 
-    `options` are those of `connect`. Raises ProbeStop with the diagnosis when the connection does not come
-    about, and for ERROR frames.
+    `options` are those of `connect`. Raises ProbeStop with the diagnosis when the connection fails,
+    and for ERROR frames.
     """
     broker = context.broker
     try:
@@ -309,7 +309,7 @@ def session(context: Context, version: str = "1.2", **options: Any) -> Iterator[
 
 @contextlib.contextmanager
 def _words(context: Context) -> Iterator[None]:
-    """Turn what ends a session into sentences."""
+    """Turn the failure of a session into sentences."""
     try:
         yield
     except ErrorFrame as error:
@@ -385,7 +385,7 @@ def connect(
 
 
 def _refuse_unfit(context: Context, words: str) -> None:
-    """Raise Failed for a login that a STOMP broker hung up on, where it cannot get through a frame as it is."""
+    """Raise Failed for a login that a STOMP broker dropped because it cannot be sent unescaped."""
     endpoint = context.endpoint("stomp")
     known = refusals.unfit_for_stomp(context.broker, f"{endpoint} speaks STOMP, and {words}.")
     if known is not None and context.settings.ports.port(endpoint.host, endpoint.port).speaks is Speaks.STOMP:
@@ -399,22 +399,22 @@ def _attempt(transport: Any, context: Context) -> None:
     transport.socket = wire(context)
     transport.socket.settimeout(
         context.deadline.left() + GOODBYE_SECONDS
-    )  # stomp.py takes a time-out for a loss
+    )  # stomp.py treats a time-out as a lost connection
     transport.current_host_and_port = (endpoint.host, endpoint.port)
 
 
 def wire(context: Context) -> socket.socket:
-    """Connect to the broker's STOMP and return a socket that speaks it in the clear. Raises OSError."""
+    """Connect to the broker's STOMP port and return a socket that speaks it in plaintext. Raises OSError."""
     endpoint, seconds = context.endpoint("stomp"), context.deadline.left(CONNECT_SECONDS)
     if endpoint.tls is None:
         return dial(endpoint.host, endpoint.port, context.deadline.handshake(), CONNECT_SECONDS)
-    from probes import tls  # loading it takes longer than listing the probes may
+    from probes import tls  # loading it would slow down --list
 
     return tls.connect(endpoint, seconds)
 
 
 def refusal(context: Context, user: str | None, password: str | None, vhost: str) -> str | None:
-    """Return what the broker's ERROR frame says to a login, None when it lets the user in."""
+    """Return the broker's ERROR frame for a login, None if it accepts it."""
     try:
         with connect(context, "1.2", user, password, vhost):
             return None
@@ -423,13 +423,13 @@ def refusal(context: Context, user: str | None, password: str | None, vhost: str
 
 
 class _Reasons:
-    """Asks for what RabbitMQ keeps to itself over STOMP: why it refuses a vhost, or could not process a frame."""
+    """Finds out what RabbitMQ does not say over STOMP: why it refuses a vhost, or cannot process a frame."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     def refused_over_amqp(self) -> ProbeStop | None:
-        """Return why the same user is refused over AMQP on the same vhost; None where it is not, or cannot be asked."""
+        """Return why the same user is refused over AMQP on the same vhost; None if it is not, or if unknown."""
         if "amqp" not in self._context.broker.endpoints:
             return None
         from probes.clients import amqp as amqp_client

@@ -1,4 +1,4 @@
-"""What a STOMP broker's ERROR frames mean, told from their words."""
+"""What a STOMP broker's ERROR frames mean, judged by their words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def is_login_refusal(words: str | None) -> bool:
 
 
 class Reasons(Protocol):
-    """Who can be asked what an ERROR frame does not say; each question costs a connection."""
+    """Ways to find out what an ERROR frame does not say; each question costs a connection."""
 
     def refused_over_amqp(self) -> ProbeStop | None: ...
     def limits(self) -> list[str]: ...
@@ -117,7 +117,7 @@ def _unprocessed(broker: Broker, said: str, reasons: Reasons) -> ProbeStop:
 
 
 def _same_reason(said: str, stop: ProbeStop) -> ProbeStop:
-    """What AMQP told of the same user and vhost, with what STOMP said beside it."""
+    """AMQP's answer for the same user and vhost, together with STOMP's."""
     finding = stop.finding
     kind = Failed if isinstance(stop, Failed) else NotProven
     return kind(f"{said}; over AMQP: {finding.came_back}", finding.meaning, finding.remedy)

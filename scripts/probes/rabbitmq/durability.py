@@ -1,4 +1,4 @@
-"""The pair of probes around a restart of the broker: plant before it, collect after it.
+"""The probes before and after a restart of the broker: plant before it, collect after it.
 
 The proof needs three things: the persistent message is back, the broker confirmed it before, and the broker
 really was restarted in between. For the last one the transient message planted beside it is the witness: no

@@ -1,4 +1,4 @@
-"""Probes of RabbitMQ's management API: what operators read there is true, and shows no trouble."""
+"""Probes of RabbitMQ's management API: its figures are true, and show no trouble."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from probes.clients.amqp import session
 from probes.model import ARRIVAL_SECONDS, Astray, Context, Failed, Listener, NotApplicable
 from probes.registry import probe
 
-# Names that the broker reports beside the ones that an inventory uses.
+# The broker's names for protocols, by the names in an inventory.
 _PROTOCOL_NAMES = {"management": "http", "amqps": "amqp/ssl", "stomps": "stomp/ssl"}
 # A listener of one of these that nobody declared is a way in. Others (between nodes, for metrics) come with a
 # plugin's own defaults and are compared only where they are declared.
@@ -180,7 +180,7 @@ def listeners(context: Context) -> str:
 
 
 def _differs(missing: list[Listener], surplus: list[Listener]) -> Failed:
-    """Explain listeners that are not there, and others that the endpoints file does not have."""
+    """Explain missing listeners, and others that are not in the endpoints file."""
     parts, meanings, remedies = [], [], []
     if missing:
         parts.append(f"not there: {', '.join(map(str, missing))}")

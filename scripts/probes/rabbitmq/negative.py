@@ -1,4 +1,4 @@
-"""Probes of what has to be refused. A pass is the broker's own refusal; a connection that fails is none."""
+"""Probes of what must be refused. Only the broker's own refusal is a pass, not a failed connection."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from probes.clients.amqp import LoginRefused, VhostRefused
 from probes.model import Context, Failed, NotApplicable, NotProven
 from probes.registry import probe
 
-# The account that every RabbitMQ creates when nobody tells it otherwise: rabbitmq.com, access control.
+# The account that RabbitMQ creates by default: rabbitmq.com, access control.
 GUEST = "guest"
 GUESTS_VHOST = "/"  # where it is given permissions
 
 
 def _amqp_login(context: Context, user: str, password: str) -> str | None:
-    """Return the broker's words when it refuses the login over AMQP, None when it takes it."""
+    """Return the broker's words if it refuses the login over AMQP, None if it accepts it."""
     try:
         amqp_client.close(amqp_client.connect(context, user, password, context.broker.vhost))
     except LoginRefused as refusal:

@@ -1,4 +1,4 @@
-"""Probes of the four exchange types: each message reaches the queues that it has to reach, and no other."""
+"""Probes of the four exchange types: each message reaches exactly the right queues."""
 
 from __future__ import annotations
 

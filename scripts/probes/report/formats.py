@@ -27,7 +27,7 @@ class Run:
     started: float = field(default_factory=time.time)
 
     def count(self, status: Status) -> int:
-        """Return how many probes ended with `status`."""
+        """Return the number of probes that ended with `status`."""
         return sum(result.status is status for result in self.results)
 
     def of(self, broker: Broker) -> list[Result]:
@@ -63,7 +63,7 @@ class Run:
         ]
 
     def lost(self) -> dict[str, list[str]]:
-        """Return the inventories that are no longer there, with their brokers' names.
+        """Return the inventories that no longer exist, with their brokers' names.
 
         None where no inventory is there at all: then the file was carried to a machine that has none of them.
         """
@@ -71,7 +71,7 @@ class Run:
         return found if set(found) < set(self.inventories()) else {}
 
     def exit_code(self) -> ExitCode:
-        """Return the exit code: the gravest thing that happened decides."""
+        """Return the exit code: the most serious result decides."""
         if any(result.defect for result in self.results):
             return ExitCode.INTERNAL
         if self.unavailable():
@@ -115,7 +115,7 @@ def _brokers(number: int) -> str:
 
 
 def failures(results: Sequence[Result]) -> list[tuple[Finding, list[Result]]]:
-    """Return what did not pass: one entry for all results of a broker that mean the same and have one remedy."""
+    """Return the failures: one entry for all results of a broker with the same meaning and remedy."""
     grouped: dict[tuple[str, str, str], list[Result]] = {}
     for result in results:
         if result.finding is not None:
@@ -276,7 +276,7 @@ def to_nagios(run: Run) -> tuple[str, int]:
     worst = sorted(
         (result for result in run.results if result.status in (Status.FAIL, Status.ERROR)),
         key=lambda result: (
-            result.broker not in down,  # a broker that is away, before a broker that does something wrong
+            result.broker not in down,  # unreachable brokers before misbehaving ones
             result.status is not Status.FAIL,
             ".connect" not in result.probe.name,
         ),

@@ -1,4 +1,4 @@
-"""A client's attempt to connect, and a look at the port beside it when the peer keeps silent.
+"""A client's attempt to connect, and an examination of the port if the peer stays silent.
 
 Client libraries wait for their time-out where something else listens, say STOMP or nothing. A look at the port tells
 within two seconds. It begins only once a client has waited for longer than a broker that is well takes, so a broker
@@ -20,7 +20,7 @@ from probes.wire.waiting import ended, spawn
 
 T = TypeVar("T")
 
-# A client waits for this long before the port is looked at, and for no longer on one that was found dead before.
+# A client waits this long before the port is examined, and no longer if it was found dead before.
 PATIENCE_SECONDS = 1.0
 
 
@@ -77,5 +77,5 @@ def in_vain(wanted: Speaks, found: Port, others: Iterable[Port]) -> bool:
         return True
     if found.speaks is Speaks.SILENT:
         return any(port.speaks is wanted and port.number != found.number for port in others)
-    # A client sees by itself that nobody takes or keeps its connection.
+    # A client notices by itself that its connection is refused or dropped.
     return found.speaks.listens and found.speaks not in (wanted, Speaks.CLOSES)

@@ -1,4 +1,4 @@
-"""What speaks on a port, told from its first bytes.
+"""Recognises the protocol on a port by its first bytes.
 
 pika raises one and the same error for an OpenWire port, an HTTP port, an AMQP 1.0 broker, a TLS port and a
 closed connection, and stomp.py an empty one for everything, so a failed connection is looked at again on a
@@ -16,12 +16,12 @@ from enum import StrEnum
 
 from probes.wire.waiting import dial, ended, spawn
 
-# How long a peer may take to say something; OpenWire speaks within a round trip.
+# How long a peer may take to send anything; OpenWire sends within a round trip.
 LISTEN_SECONDS = 0.4
 ANSWER_SECONDS = 1.0
 # After this long without an answer to AMQP's header the peer is asked in STOMP as well, on a connection of its own.
 HEADER_ALONE_SECONDS = 0.3
-# What talks to a client comes in one piece or two. What comes in more, and this slowly, is handed out in drips.
+# A real answer comes in one or two pieces. More pieces, this slowly, are a drip.
 DRIP_PIECES = 3
 DRIP_SECONDS = 0.25
 
@@ -50,7 +50,7 @@ class Speaks(StrEnum):
 
     @property
     def listens(self) -> bool:
-        """Whether a connection to the port comes about."""
+        """Whether the port accepts connections."""
         return self not in (Speaks.REFUSED, Speaks.FILTERED, Speaks.UNREACHABLE, Speaks.UNRESOLVED)
 
 
@@ -76,7 +76,7 @@ class _Heard:
 
     @property
     def drips(self) -> str:
-        """Say how slowly the words came; empty of a peer that answers, or is silent."""
+        """Say how slowly the answer came; empty if the peer answers normally, or is silent."""
         cut_off = not self.closed and any(sign != self.data and sign.startswith(self.data) for sign in _SIGNS)
         slow = self.pieces >= DRIP_PIECES and self.seconds >= DRIP_SECONDS
         if not self.data or not (cut_off or slow):
@@ -101,7 +101,7 @@ _SIGNS = (
 
 
 def signature(data: bytes) -> Speaks:
-    """Tell the protocol from the first bytes a peer sent; b"" is a peer that closed without a word."""
+    """Recognise the protocol by the first bytes from a peer; b"" means that it closed silently."""
     if not data:
         return Speaks.CLOSES
     # A 4-byte length, the type of WireFormatInfo (1), "ActiveMQ".
@@ -125,7 +125,7 @@ def signature(data: bytes) -> Speaks:
 
 
 def classify(host: str, port: int, connect_seconds: float, answer_seconds: float = ANSWER_SECONDS) -> Port:
-    """Find out what speaks on host:port. Takes up to `connect_seconds` and some 2 s of listening.
+    """Find out which protocol host:port speaks. Takes up to `connect_seconds` and some 2 s of listening.
 
     `answer_seconds` is how long an answer is waited for, where a peer is known to be slow.
 
@@ -196,7 +196,7 @@ def _converse(host: str, port: int, connect_seconds: float, say: bytes, seconds:
                     break
                 data += piece
                 pieces += 1
-                seconds = max(seconds, ANSWER_SECONDS)  # what has begun to speak is heard out
+                seconds = max(seconds, ANSWER_SECONDS)  # an answer that has begun is read to its end
         except TimeoutError:
             pass
         except ConnectionError:

@@ -1,4 +1,4 @@
-"""Ports that were looked at in a run: each once, however many probes fail on it."""
+"""The ports examined in a run: each once, however many probes fail on it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from probes.wire.classify import Port, classify
 from probes.wire.waiting import spawn
 
-# What looking at a port again may take, in the worst case: it connects slowly, and then says nothing.
+# The longest examination of a port: it connects slowly, and then says nothing.
 DIAGNOSIS_SECONDS = 3.0
 _CONNECT_SECONDS = 1.0
 
@@ -18,7 +18,7 @@ WELL_KNOWN_PORTS = (5672, 5671, 61613, 61614, 61616, 1883, 15672, 8080, 8161)
 
 
 class PortBook:
-    """What was found on ports; many threads may ask for one at the same time."""
+    """The results for ports; several threads may ask for the same one at once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -38,7 +38,7 @@ class PortBook:
         return self._survey(host).result()
 
     def seen(self, host: str, port: int) -> Port | None:
-        """Return what was found on host:port before; None where nobody has looked, or is not done."""
+        """Return an earlier result for host:port; None if it was not examined, or not to the end."""
         with self._lock:
             entry = self._entries.get((host, port))
         return entry.result()[0] if entry is not None and entry.done() else None

@@ -1,4 +1,4 @@
-"""Waiting that ends in time, whatever hangs: a call into a client library, a name that does not resolve.
+"""Bounded waiting for anything that may hang: a client library's call, a name that does not resolve.
 
 Sockets' own timeouts bound a single read, so that a peer which hands out a byte now and then holds a client for
 minutes; resolving a name has none at all. Calls of that kind run in a thread of their own here, which is left behind
