@@ -16,7 +16,7 @@ from testing import imports, mutations
 from testing.trials import Bench, Verdict
 
 CAUGHT, ESCAPED, USAGE = 0, 1, 64
-NEAREST = 8  # test files for one mutant: what is farther from a module is not what holds it
+NEAREST = 16  # test files for one mutant: what is farther from a module is not what holds it
 
 
 def tests_of(path: str) -> list[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from testing.mutations import ROOT, Mutant
 
-LIMIT = 90  # seconds for the tests of one mutant; those of the code as it is take a tenth of it
+LIMIT = 120  # seconds for the tests of one mutant; those of the code as it is take a tenth of it
 MEMORY = 4 << 30  # bytes of address space: a mutant that never ends may also never stop growing
 _FIRST = re.compile(r"^(?:FAILED|ERROR) (tests/unit/[^:\s]+\.py)", re.MULTILINE)
 _NOTHING_RAN = 5  # pytest's code

@@ -260,6 +260,36 @@ def test_what_a_version_does_not_know_is_refused(document, version, word):
     assert word in refusal and "upgrade the broker" in refusal
 
 
+def on_the_policy(scope):
+    policy = {"vhost": "v", "name": "p", "pattern": "", "definition": {"max-length": 1}, "apply_to": scope}
+    return {"policies": [policy]}
+
+
+@pytest.mark.parametrize(
+    ("document", "last_without", "first_with"),
+    [
+        ({"vhosts": [{"name": "v", "description": "new"}]}, (3, 8, 35), (3, 9, 0)),
+        ({"vhosts": [{"name": "v", "tags": ["new"]}]}, (3, 8, 35), (3, 9, 0)),
+        ({"vhosts": [{"name": "new", "default_queue_type": "quorum"}]}, (3, 9, 29), (3, 10, 0)),
+        ({"vhosts": [{"name": "v", "default_queue_type": "quorum"}]}, (3, 10, 25), (3, 11, 0)),
+        ({"queues": [{"vhost": "v", "name": "s", "type": "stream"}]}, (3, 8, 35), (3, 9, 0)),
+        ({"users": [{"name": "admin", "limits": {"max-channels": 1}}]}, (3, 8, 9), (3, 8, 10)),
+        (on_the_policy("classic_queues"), (3, 11, 28), (3, 12, 0)),
+        (on_the_policy("quorum_queues"), (3, 11, 28), (3, 12, 0)),
+        (on_the_policy("streams"), (3, 11, 28), (3, 12, 0)),
+    ],
+)
+def test_each_key_is_refused_up_to_the_version_before_the_first_that_has_it(
+    document, last_without, first_with
+):
+    def refused(version):
+        return list(validate.refusals_against(expand(document), held(), Snapshot({}, version)).values())
+
+    ((refusal,),) = refused(last_without)
+    assert f"{'.'.join(map(str, first_with)).removesuffix('.0')} is the first that" in refusal
+    assert refused(first_with) == []
+
+
 # --- rival policies ----------------------------------------------------------------------------------------------
 
 
