@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
-help: ## what there is to run
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(VENV)/.ready: requirements.txt scripts/setup
@@ -17,10 +17,10 @@ $(VENV)/.ready: requirements.txt scripts/setup
 setup: $(VENV)/.ready ## the virtual environment, from hash-locked requirements
 
 BROKER := rabbitmq
-demo: setup ## a bare host becomes a broker that is proven by messages; BROKER=activemq for the other one
+demo: setup ## turn a bare host into a broker and test it with messages; BROKER=activemq for ActiveMQ
 	@scripts/demo "$(BROKER)"
 
-inventory: ## an inventory of your own, with new secrets: NAME=prod; BROKER=activemq for the other broker
+inventory: ## create an inventory with new secrets: NAME=prod; BROKER=activemq for ActiveMQ
 	@scripts/new_inventory.py "$${NAME:-}" "$${BROKER:-rabbitmq}"
 
 check: setup ## lint, types, unit tests and generated pages: under two minutes, no hosts
@@ -30,7 +30,7 @@ ONLY :=
 test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, activemq, networks, collection, default
 	@scripts/test $(ONLY)
 
-test-kills: setup ## a converge killed at every moment that is known to matter, and healed by the next (10 minutes)
+test-kills: setup ## kill a converge at every point known to matter, and heal it with the next (10 minutes)
 	@python -m pytest --color=no -p no:cacheprovider -q tests/hosts/rabbitmq/test_interrupted.py
 
 SEED := 1
@@ -38,7 +38,7 @@ SAMPLE := 40
 mutants: setup ## do the unit tests notice: small changes to the code, 9 of 10 to be caught (3 minutes); SEED=2, SAMPLE=40, ONLY=topology/diff.py
 	@scripts/mutants.py --seed "$(SEED)" --sample "$(SAMPLE)" --only "$(ONLY)"
 
-bench: setup ## compare with doing it by hand; prints ratios
+bench: setup ## compare with doing the same by hand; prints ratios
 	@$(BIN)/python tests/bench/bench.py
 
 dist: setup ## the collection brokerkit.brokers as an archive: dist/brokerkit-brokers-VERSION.tar.gz
@@ -47,11 +47,11 @@ dist: setup ## the collection brokerkit.brokers as an archive: dist/brokerkit-br
 docs: setup ## regenerate the tables of variables in the README
 	@$(BIN)/python scripts/variables.py --write
 
-lock: setup ## resolve requirements.in anew into requirements.txt
+lock: setup ## resolve requirements.in into requirements.txt again
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 --no-emit-index-url --no-emit-find-links --output-file requirements.txt requirements.in
 	@for core in oldest newest; do $(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.13 --python-platform linux --no-emit-index-url --no-emit-find-links --output-file tests/hosts/collection/ansible-core-$$core.txt tests/hosts/collection/ansible-core-$$core.in; done
 
-clean: ## take down everything the test bed made on this machine
+clean: ## remove everything that the test bed created on this machine
 	@scripts/testbed clean
 
 .PHONY: help setup demo inventory check test test-kills mutants bench dist docs lock clean
