@@ -20,7 +20,7 @@ from testing.mutations import ROOT, Mutant
 
 LIMIT = 120  # seconds for the tests of one mutant; those of the code as it is take a tenth of it
 MEMORY = 4 << 30  # bytes of address space: a mutant that never ends may also never stop growing
-_FIRST = re.compile(r"^(?:FAILED|ERROR) (tests/unit/[^:\s]+\.py)", re.MULTILINE)
+_FIRST = re.compile(r"^(?:FAILED|ERROR) (tests/unit/[^:\s]+\.py(?:::\w+)*)", re.MULTILINE)
 _NOTHING_RAN = 5  # pytest's code
 
 
@@ -30,7 +30,7 @@ class Verdict:
 
     mutant: Mutant
     caught: bool
-    by: str  # the test file, or why there is none
+    by: str  # the test, or why there is none
     tests: tuple[str, ...]  # what has to pass on the code as it is, for the verdict to count
     seconds: float
 
@@ -71,11 +71,10 @@ class Bench:
 
         with ThreadPoolExecutor(self._processes) as pool:
             found = list(pool.map(tried, mutants))
-            proofs = list(dict.fromkeys(verdict.tests for verdict in found if verdict.caught))
-            sound = dict(zip(proofs, pool.map(self._pass, proofs), strict=True))
+            sound = self._sound(pool, {verdict.tests for verdict in found if verdict.caught})
         return [
             verdict
-            if not verdict.caught or sound[verdict.tests]
+            if not verdict.caught or verdict.tests in sound
             else replace(verdict, caught=False, by=f"{' '.join(verdict.tests)} fails without a mutant too")
             for verdict in found
         ]
@@ -99,6 +98,20 @@ class Bench:
         return Verdict(
             mutant, True, failed[1] if failed else "pytest", (failed[1],) if failed else tuple(tests), seconds
         )
+
+    def _sound(self, pool: ThreadPoolExecutor, proofs: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
+        """Return those groups of tests that pass on the code as it is: all at once, or else one by one."""
+        every = sorted(proofs)
+        shares = [every[number :: self._processes] for number in range(self._processes)]
+        merged = [tuple(dict.fromkeys(test for tests in share for test in tests)) for share in shares]
+        whole = list(pool.map(lambda tests: not tests or self._pass(tests), merged))
+        doubted = [
+            tests for share, passed in zip(shares, whole, strict=True) if not passed for tests in share
+        ]
+        failed = {
+            tests for tests, passed in zip(doubted, pool.map(self._pass, doubted), strict=True) if not passed
+        }
+        return proofs - failed
 
     def _pass(self, tests: tuple[str, ...]) -> bool:
         with self._copy() as tree:
