@@ -34,7 +34,7 @@ _WIDEST = 100  # longer lines are hard to read
 _PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
 _START_AT = (
     "--start-at-task: skips the checks that come first, and what the later tasks have to know of the hosts. "
-    "Run it without: a run takes up where the last one ended, and what is done already costs seconds. "
+    "Run it without: a run resumes where the last one ended, and steps already done take seconds. "
     "Nothing was changed"
 )
 

@@ -73,9 +73,7 @@ def _type_problem(name: str, value: Any, wanted: str, default: Any) -> str | Non
         return f"{shown}is {kind_of(value)}; write {_NAMES[wanted]} (with -e, as JSON)"
     if wanted == "str" and not isinstance(value, str):
         reason = (
-            ", which YAML has read in its own way: 3.10 becomes 3.1, 0123 becomes 83"
-            if kind_of(value) == "a number"
-            else ""
+            ", as YAML reads it: 3.10 becomes 3.1, 0123 becomes 83" if kind_of(value) == "a number" else ""
         )
         return (
             f"{shown}is {kind_of(value)}{reason}; put it in quotes"
@@ -151,5 +149,5 @@ def unknown(role: str, given: Iterable[str], known: Iterable[str]) -> list[str]:
             hint = (
                 f"did you mean {' or '.join(near)}?" if near else "docs/variables.md lists those that exist"
             )
-            found.append(f"{name}: is not a variable of the role {role}, whose prefix it carries; {hint}")
+            found.append(f"{name}: is not a variable of the role {role}, whose prefix it has; {hint}")
     return found

@@ -120,7 +120,7 @@ def test_a_mask_is_a_word_and_taken_away_by_nobody_else(machine: Machine) -> Non
     machine.host.run(f"ln -sf /dev/null /etc/systemd/system/{UNIT} && systemctl daemon-reload")
     before = machine.host.snapshot()
     machine.run().refused(
-        f"activemq_service_state: 'started' is wanted, and somebody has masked {UNIT}",
+        f"activemq_service_state: 'started' is wanted, but an operator has masked {UNIT}",
         f"systemctl unmask {UNIT}",
     )
     assert machine.changed(activemq_service_state="stopped") == 0

@@ -229,7 +229,9 @@ def test_an_address_of_another_host_is_found_before_anything_changes(pair: Broke
     before = unit(debian12, "MainPID")
     connectors = [{"protocol": "stomp"}, {"protocol": "openwire", "address": "192.0.2.7"}]
     run = pair.play(SITE, limit=TWELVE, activemq_connectors=connectors)
-    run.refused("activemq_connectors: 192.0.2.7 of the connector 'openwire' is no address of", "`ip address`")
+    run.refused(
+        "activemq_connectors: 192.0.2.7 of the connector 'openwire' is not an address of", "`ip address`"
+    )
     assert unit(debian12, "MainPID") == before
 
 

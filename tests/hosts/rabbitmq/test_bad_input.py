@@ -153,7 +153,7 @@ ON_THE_HOST: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "address of another host": (
         {"rabbitmq_stomp_address": "192.0.2.7"},
-        ("rabbitmq_stomp_address: 192.0.2.7 is no address of it-input", "empty for every interface"),
+        ("rabbitmq_stomp_address: 192.0.2.7 is not an address of it-input", "empty for every interface"),
     ),
     "version that no repository holds": (
         {"rabbitmq_version": "9.9"},

@@ -100,7 +100,7 @@ def test_a_mask_is_a_word_and_taken_away_by_nobody_else(node: Node) -> None:
     node.host.run(f"systemctl --quiet mask {UNIT}")
     before = node.host.snapshot()
     node.run().refused(
-        "rabbitmq_service_state: 'started' is wanted, and somebody has masked rabbitmq-server.service",
+        "rabbitmq_service_state: 'started' is wanted, but an operator has masked rabbitmq-server.service",
         f"systemctl unmask {UNIT}.service",
     )
     node.run(rabbitmq_service_state="stopped").succeeded()

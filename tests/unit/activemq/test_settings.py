@@ -58,8 +58,8 @@ WRONG = [
     ({"java_options": ["-Xmx2g"]}, "activemq_java_options: '-Xmx2g'", "activemq_heap"),
     ({"users": [{**USER, "password": ""}]}, "activemq_users[0].password: is empty", "vault"),
     ({"users": [{**USER, "password": "shop"}]}, "activemq_users[0].password: is a placeholder", "own name"),
-    ({"users": [USER, USER]}, "activemq_users[1].name: 'shop' is there already", "once"),
-    ({"users": [{**USER, "name": "admin"}]}, "activemq_users[0].name: 'admin' is there already", "once"),
+    ({"users": [USER, USER]}, "activemq_users[1].name: 'shop' is listed already", "once"),
+    ({"users": [{**USER, "name": "admin"}]}, "activemq_users[0].name: 'admin' is listed already", "once"),
     ({"users": [{**USER, "role": "x"}]}, "activemq_users[0]: has no key 'role'", "groups"),
     ({"users": ["shop"]}, "activemq_users[0]: is str", "mapping"),
     ({"users": [{**USER, "groups": ["a b"]}]}, "activemq_users[0].groups: 'a b'", "letters"),
@@ -109,13 +109,13 @@ WRONG = [
         "wireFormat.maxFrameSize",
     ),
     ({"connectors": [{**TLS}], **PEM, "tls_key": ""}, "activemq_tls_key: is empty", "'stomp' speaks TLS"),
-    ({**PEM, "tls_certificate": "mq1.pem"}, "activemq_tls_certificate: is no PEM text", "lookup"),
+    ({**PEM, "tls_certificate": "mq1.pem"}, "activemq_tls_certificate: is not a PEM text", "lookup"),
     (
         {**PEM, "tls_key": "-----BEGIN ENCRYPTED PRIVATE KEY-----"},
-        "activemq_tls_key: is no PEM text",
+        "activemq_tls_key: is not a PEM text",
         "without a passphrase",
     ),
-    ({"tls_client_authority": "ca.pem"}, "activemq_tls_client_authority: is no PEM text", "issues"),
+    ({"tls_client_authority": "ca.pem"}, "activemq_tls_client_authority: is not a PEM text", "issuers"),
     (
         {"connectors": [{**TLS}], **PEM, "tls_client_certificate_required": True},
         "activemq_tls_client_authority: is empty",
@@ -321,7 +321,7 @@ def test_an_address_that_is_not_the_hosts_is_refused():
     settings = broker(connectors=[{"protocol": "stomp", "address": "10.9.8.7"}])
     assert host_refusals(settings, machine()) == []
     (found,) = host_refusals(settings, machine(foreign=["10.9.8.7"]))
-    assert found.startswith("activemq_connectors: 10.9.8.7 of the connector 'stomp' is no address of mq")
+    assert found.startswith("activemq_connectors: 10.9.8.7 of the connector 'stomp' is not an address of mq")
 
 
 @pytest.mark.parametrize(
@@ -356,7 +356,7 @@ def test_a_mask_is_an_operators_word():
     masked = machine(unit=unit(mask="/etc/systemd/system/activemq-main.service"))
     (sentence,) = host_refusals(broker(), masked)
     assert sentence.startswith(
-        "activemq_service_state: 'started' is wanted, and somebody has masked activemq-main.service"
+        "activemq_service_state: 'started' is wanted, but an operator has masked activemq-main.service"
     )
     assert (
         "`systemctl unmask activemq-main.service`" in sentence and "to 'stopped', which leaves it" in sentence

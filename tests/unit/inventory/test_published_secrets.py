@@ -190,7 +190,7 @@ def test_a_published_secret_is_refused_by_its_variable_on_a_host_of_ones_own(val
     for said, address, reason in (
         (False, THEIRS, f"mq1 ({THEIRS}) is not in the test bed's network 10.61.13.0/24"),
         (True, THEIRS, f"mq1 ({THEIRS}) is not in the test bed's network 10.61.13.0/24"),
-        (False, OURS, "mq1 is no test host (testbed_host is not true)"),
+        (False, OURS, "mq1 is not a test host (testbed_host is not true)"),
     ):
         (sentence,) = published.refusals(values, "mq1", said, address, "rabbitmq")
         assert sentence.startswith(f"{path}")

@@ -75,7 +75,7 @@ def test_where_nobody_can_know_the_tags_a_slip_alone_is_refused() -> None:
 
 def test_a_playbook_without_tags_would_do_nothing_with_one_of_ours() -> None:
     (sentence,) = runs.tag_refusals(["declare"], [], lambda: {"always"}, ())
-    assert sentence == "--tags: 'declare' is not a tag; this playbook has none, so that nothing would be done"
+    assert sentence == "--tags: 'declare' is not a tag; this playbook has none, so nothing would be done"
     assert runs.tag_refusals(["all"], ["declare"], lambda: {"always"}, ()) == []
 
 

@@ -108,7 +108,7 @@ def test_an_address_that_is_not_the_hosts_is_refused(what):
     settings = node(**{f"{what}_address": "10.9.8.7"})
     assert host_refusals(settings, host()) == []
     (sentence,) = host_refusals(settings, host(foreign=["10.9.8.7"]))
-    assert sentence.startswith(f"rabbitmq_{what}_address: 10.9.8.7 is no address of broker-1")
+    assert sentence.startswith(f"rabbitmq_{what}_address: 10.9.8.7 is not an address of broker-1")
 
 
 # --- names -------------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ def test_a_mask_on_a_node_that_has_booted_is_an_operators_word():
     masked = host(files=BOOTED, unit=unit(mask=LINK))
     (sentence,) = host_refusals(node(), masked)
     assert sentence.startswith(
-        "rabbitmq_service_state: 'started' is wanted, and somebody has masked rabbitmq-server.service on broker-1 "
+        "rabbitmq_service_state: 'started' is wanted, but an operator has masked rabbitmq-server.service on broker-1 "
         f"({LINK}); "
     )
     assert "`systemctl unmask rabbitmq-server.service`" in sentence
@@ -264,7 +264,7 @@ def test_a_node_that_is_sigstopped_is_said_to_be():
     (sentence,) = host_refusals(node(), host(unit=unit(main_pid=7, active_state="active", process_state="T")))
     assert sentence == (
         "broker-1: the broker's process 7 is stopped (state T in /proc/7/stat, as SIGSTOP leaves it) and answers "
-        "nobody; let it go on with `kill -CONT 7` there, and run the play again"
+        "nobody; resume it with `kill -CONT 7` there, and run the play again"
     )
 
 

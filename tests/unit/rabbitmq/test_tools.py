@@ -83,7 +83,7 @@ def unit(**fields):
 def test_a_process_that_is_stopped_is_not_asked():
     trouble = of_the_unit("rabbitmq-server.service", unit(process_state="T"))
     assert trouble and "the broker's process 7 is stopped (state T in /proc/7/stat" in trouble.what
-    assert trouble.remedy == "let it go on with `kill -CONT 7`"
+    assert trouble.remedy == "resume it with `kill -CONT 7`"
 
 
 def test_a_node_that_is_down_is_not_asked():

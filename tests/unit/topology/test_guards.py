@@ -58,7 +58,7 @@ def test_an_immutable_change_names_both_values_and_a_policy_where_one_would_do()
     assert refusal == (
         "queues[0]: queue 'q on v' exists and cannot be changed in place: x-max-length is 10 on the broker and "
         "20 here. Leave the arguments as they are and declare a policy, which does the same at once; or set "
-        "`replace: when_empty` to have the queue made anew while it is empty and unused; or correct the declaration"
+        "`replace: when_empty` to have the queue recreated if it is empty and unused; or correct the declaration"
     )
 
 

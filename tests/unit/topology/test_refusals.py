@@ -106,7 +106,7 @@ WRONG = [
     (
         {"vhosts": [{"name": "v", "state": "absent"}], "permissions": [{"user": "u", "vhost": "v"}]},
         "permissions[0].vhost:",
-        "shall be absent",
+        "declared absent",
     ),
 ]
 
@@ -186,7 +186,7 @@ WRONG += [
             ]
         },
         "parameters[1].value[0].upstream:",
-        "shall be absent",
+        "declared absent",
     ),
     ({"global_parameters": [{"name": "g"}]}, "global_parameters[0].value:", "missing"),
     ({"exchanges": [{"vhost": "v", "name": "amq.mine"}]}, "exchanges[0].name:", "amq."),
@@ -214,7 +214,7 @@ WRONG += [
             ]
         },
         "exchanges[1].arguments.alternate-exchange:",
-        "shall be absent",
+        "declared absent",
     ),
     ({"queues": [{**Q, "name": "amq.gen-1"}]}, "queues[0].name:", "amq."),
     ({"queues": [{**Q, "name": LONG}]}, "queues[0].name:", "256 bytes"),
@@ -245,11 +245,11 @@ WRONG += [
     ({"bindings": [{**B, "routing_key": LONG}]}, "bindings[0].routing_key:", "256 bytes"),
     ({"bindings": [{**B, "arguments": {"x-match": None}}]}, "bindings[0].arguments:", "without a value"),
     ({"bindings": [B, {**B, "routing_key": "", "arguments": {}}]}, "bindings[1]:", "already declared"),
-    ({"bindings": [B], "queues": [{**Q, **GONE}]}, "bindings[0].destination:", "shall be absent"),
+    ({"bindings": [B], "queues": [{**Q, **GONE}]}, "bindings[0].destination:", "declared absent"),
     (
         {"bindings": [B], "exchanges": [{"vhost": "v", "name": "e", **GONE}]},
         "bindings[0].source:",
-        "shall be absent",
+        "declared absent",
     ),
     ({"feature_flags": [{"name": "a", "enabled": True}]}, "feature_flags[0].enabled:", "no such key"),
 ]

@@ -94,7 +94,7 @@ def account_refusals(settings: Settings) -> list[str]:
             f"{where}.password", str(name), user.get("password")
         )
         if name in seen:
-            found.append(f"{where}.name: '{name}' is there already; give every user once")
+            found.append(f"{where}.name: '{name}' is listed already; give each user once")
         seen.add(name)
         for group in user.get("groups", []):
             if not _GROUP.match(str(group)):

@@ -192,18 +192,18 @@ def _tls_refusals(settings: Settings, given: list[dict[str, Any]]) -> list[str]:
         text = settings[f"activemq_tls_{part}"]
         if (text or asking) and (mark not in text or "ENCRYPTED" in text):
             found.append(
-                f"activemq_tls_{part}: {'is no PEM text of ' if text else 'is empty, and the connector '}"
+                f"activemq_tls_{part}: {'is not a PEM text of ' if text else 'is empty, and the connector '}"
                 + (what if text else f"'{asking[0]}' speaks TLS")
                 + f"; give the PEM text of {what}, such as \"{{{{ lookup('ansible.builtin.file', 'mq1.pem') }}}}\""
             )
     authority = settings["activemq_tls_client_authority"]
     if authority and _PEM["certificate"][0] not in authority:
         found.append(
-            "activemq_tls_client_authority: is no PEM text of certificates; give that of who issues them"
+            "activemq_tls_client_authority: is not a PEM text of certificates; give those of the issuers"
         )
     if settings["activemq_tls_client_certificate_required"] and not authority:
         found.append(
             "activemq_tls_client_authority: is empty, and activemq_tls_client_certificate_required is true; give the "
-            "PEM text of the certificates of those who issue clients' certificates"
+            "PEM text of the certificates of the issuers of clients' certificates"
         )
     return found

@@ -44,8 +44,8 @@ def _port_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
 def _address_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     """Return a sentence for each listening address that the host does not have."""
     return [
-        f"{wanted['variable']}: {wanted['address']} of {wanted['what']} is no address of {host['hostname']}, and the "
-        "broker would not start; give one that `ip address` shows there, or 0.0.0.0 for every interface"
+        f"{wanted['variable']}: {wanted['address']} of {wanted['what']} is not an address of {host['hostname']}, and "
+        "the broker would not start; give one that `ip address` shows there, or 0.0.0.0 for every interface"
         for wanted in listeners(settings)
         if wanted["address"] in host["foreign"]
     ]
@@ -85,7 +85,7 @@ def _version_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
         return []
     return [
         f"activemq_version: {name} has ActiveMQ {has} ({'package' if has == package else 'archive'}) and "
-        f"{wanted or 'the package'} is wanted; an upgrade is not done in passing. "
+        f"{wanted or 'the package'} is wanted; a run does not upgrade. "
         "Run playbooks/activemq_upgrade.yml, which keeps a copy of the store, or set the version that is there"
     ]
 

@@ -56,11 +56,11 @@ def words(found: Mapping[str, Any], ours: str = f"{OURS}.conf") -> list[str]:
     said = [
         f"{name}: {path} stays as it is, a drop-in of the unit that "
         + ("wins over" if os.path.basename(path) > ours else "is read before")
-        + " what this role writes; remove what is not meant any more."
+        + " what this role writes; remove what is no longer wanted."
         for path in found["drop_ins"]
     ]
     return said + [
         f"{name}: {path} stays as it is, and says which of the broker's packages apt takes, beside what this role says "
-        "(`apt-cache policy`); remove it if it is not meant any more."
+        "(`apt-cache policy`); remove it if it is no longer wanted."
         for path in found["pins"]
     ]

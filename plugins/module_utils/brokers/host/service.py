@@ -15,13 +15,13 @@ def service_refusals(variable: str, wanted: str, unit: str, host: dict[str, Any]
     if known and state["mask"] and wanted == "started":
         runtime = "--runtime " if state["mask"].startswith("/run/") else ""
         found.append(
-            f"{variable}: 'started' is wanted, and somebody has masked {unit} on {name} ({state['mask']}); take the "
+            f"{variable}: 'started' is wanted, but an operator has masked {unit} on {name} ({state['mask']}); take the "
             f"mask away there (`systemctl unmask {runtime}{unit}`), or set {variable} to 'stopped', which leaves it"
         )
     if state["process_state"] == "T":
         pid = state["main_pid"]
         found.append(
             f"{name}: the broker's process {pid} is stopped (state T in /proc/{pid}/stat, as SIGSTOP leaves it) and "
-            f"answers nobody; let it go on with `kill -CONT {pid}` there, and run the play again"
+            f"answers nobody; resume it with `kill -CONT {pid}` there, and run the play again"
         )
     return found

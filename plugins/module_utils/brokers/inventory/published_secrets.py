@@ -46,7 +46,7 @@ def is_test_host(said: Any, address: str) -> bool:
 def _stranger(host: str, address: str) -> str:
     """Return why a host does not count as a test host."""
     if is_test_host(True, address):
-        return f"{host} is no test host (testbed_host is not true)"
+        return f"{host} is not a test host (testbed_host is not true)"
     return f"{host} ({address}) is not in the test bed's network {TESTBED}"
 
 
@@ -79,7 +79,7 @@ def refusals(values: Mapping[str, Any], host: str, said: Any, address: str, brok
     if is_test_host(said, address):
         return []
     return [
-        f"{path}: is published, with Brokerkit or in a guide, so that everybody knows it, and "
+        f"{path}: is published, with Brokerkit or in a guide, and known to everybody, and "
         f"{_stranger(host, address)}; put the output of `openssl rand -hex 24` into your vault "
         "instead, or have `make inventory NAME=prod"
         f"{'' if broker == 'rabbitmq' else ' BROKER=' + broker}` make an inventory with new secrets"

@@ -48,7 +48,7 @@ def tag_refusals(
     words = (
         f"those that exist are {', '.join(exist)}"
         if exist
-        else "this playbook has none, so that nothing would be done"
+        else "this playbook has none, so nothing would be done"
     )
     found = []
     for option, tags in (("--tags", run), ("--skip-tags", skipped)):
@@ -69,7 +69,7 @@ def _misspelt(groups: Mapping[str, Collection[str]], wanted: Collection[str]) ->
             if alike and not brokers.issuperset(groups[group]):
                 found.append(
                     f"inventory: the hosts of the group {group} are in no group of brokers; if they are meant to be "
-                    f"brokers, name it {name} or make it a child of {name}, and else give it a name less alike"
+                    f"brokers, name it {name} or make it a child of {name}, or rename it"
                 )
     return found
 
@@ -99,7 +99,7 @@ def host_refusals(
         )
     if brokers and brokers.isdisjoint(hosts):
         found.append(
-            f"--limit: leaves no host of the group {kinds} of {inventory}, so that nothing would be done; those that "
+            f"--limit: leaves no host of the group {kinds} of {inventory}, so nothing would be done; those that "
             f"it has are {', '.join(sorted(brokers)[:10])}{', ...' if len(brokers) > 10 else ''}"
         )
     return found
@@ -111,7 +111,7 @@ def elsewhere_refusals(
     """Return a sentence for each broker that somebody else runs but that is in the group of nodes."""
     return [
         f"{name}: has rabbitmq_topology_url and no rabbitmq_erlang_cookie, as a broker that somebody else runs; put it "
-        "into the group rabbitmq_topology and run playbooks/topology.yml, which needs that address and a login alone"
+        "into the group rabbitmq_topology and run playbooks/topology.yml, which needs only that address and a login"
         for name in sorted(groups.get("rabbitmq", []))
         if "rabbitmq_topology_url" in hosts[name] and "rabbitmq_erlang_cookie" not in hosts[name]
     ]

@@ -59,7 +59,7 @@ def _port_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
 def _address_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     """Return a sentence for each listening address that the host does not have."""
     return [
-        f"rabbitmq_{wanted['name']}_address: {wanted['address']} is no address of {host['hostname']}, and the node "
+        f"rabbitmq_{wanted['name']}_address: {wanted['address']} is not an address of {host['hostname']}, and the node "
         "would not boot; set one that `ip address` shows there, or leave it empty for every interface"
         for wanted in listeners(settings)
         if wanted["address"] in host["foreign"]
@@ -184,8 +184,8 @@ def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     wanted = settings["rabbitmq_version"]
     if installed and wanted and not starts_with(installed, wanted):
         found.append(
-            f"rabbitmq_version: {name} runs RabbitMQ {installed} and {wanted} is wanted; an "
-            "upgrade is not done in passing. "
+            f"rabbitmq_version: {name} runs RabbitMQ {installed} and {wanted} is wanted; a run "
+            "does not upgrade. "
             f"Set rabbitmq_version to {installed}, or upgrade the node first"
         )
     if installed:

@@ -98,7 +98,7 @@ def _absent(cluster: Cluster) -> list[Finding]:
             said = "did not answer in time" if why == "timeout" else f"answered with an error ({why})"
             found.append(
                 Finding(
-                    f"{name} {said}, so that nobody knows how it is: look at its log in /var/log/rabbitmq on "
+                    f"{name} {said}, so its state is unknown: look at its log in /var/log/rabbitmq on "
                     f"{_host(name)}",
                     passes=True,
                 )

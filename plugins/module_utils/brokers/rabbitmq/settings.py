@@ -241,12 +241,12 @@ def _name_refusals(settings: Settings) -> list[str]:
         if not _PLUGIN.match(str(name))
     ]
     found += [
-        f"rabbitmq_plugins: '{name}' stands there twice; drop one"
+        f"rabbitmq_plugins: '{name}' is listed twice; remove one"
         for name in sorted(set(plugins))
         if plugins.count(name) > 1
     ]
     found += [
-        f"rabbitmq_plugins_disable: '{name}' stands in rabbitmq_plugins as well; take it out of one of the two"
+        f"rabbitmq_plugins_disable: '{name}' is in rabbitmq_plugins as well; take it out of one of the two"
         for name in settings["rabbitmq_plugins_disable"]
         if name in plugins
     ]

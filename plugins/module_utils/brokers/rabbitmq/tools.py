@@ -91,7 +91,7 @@ def of_the_unit(name: str, unit: dict[str, Any]) -> Trouble | None:
             False,
             f"could not ask: the broker's process {pid} is stopped (state T in /proc/{pid}/stat, as SIGSTOP leaves "
             "it) and answers nobody",
-            f"let it go on with `kill -CONT {pid}`",
+            f"resume it with `kill -CONT {pid}`",
         )
     if not pid:
         return Trouble(

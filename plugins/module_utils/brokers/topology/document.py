@@ -129,7 +129,7 @@ def _short_form_refusals(raw: Mapping[str, Any], form: ShortForm, path: str) -> 
     value, path, child = raw.get(form.option), f"{path}.{form.option}", BY_NAME[form.child]
     if raw.get("state") == "absent" and value:
         yield (
-            f"{path}: stands under a {BY_NAME[form.parent].noun} that shall be absent; remove one of the two"
+            f"{path}: stands under a {BY_NAME[form.parent].noun} that is declared absent; remove one of the two"
         )
     elif not form.mapping:
         yield from _list_refusals(value, child, path, form.given)

@@ -115,12 +115,10 @@ def _leave_useless_hashes(draft: _Draft) -> None:
         algorithm = item.get("hashing_algorithm", passwords.DEFAULT_ALGORITHM)
         if passwords.algorithm_of(stored) not in (None, algorithm):
             draft.drop(
-                USERS, item, PASSWORD, f"the stored hash is not one of {algorithm}, so that no password fits"
+                USERS, item, PASSWORD, f"the stored hash is not one of {algorithm}, so no password matches"
             )
         elif item["name"] == GUEST and passwords.matches(GUEST, stored, algorithm):
-            draft.drop(
-                USERS, item, PASSWORD, "it is the one that everybody knows; give this user another one"
-            )
+            draft.drop(USERS, item, PASSWORD, "it is a well-known password; give this user another one")
 
 
 def _leave_auto_delete(draft: _Draft) -> None:

@@ -166,7 +166,7 @@ def _references_to_absent(desired: Desired) -> Iterator[str]:
         other = absent.get((reference.kind, reference.identity))
         if other is not None:
             yield (
-                f"{item.path}.{reference.field}: {reference.identity[-1]!r} shall be absent according to "
+                f"{item.path}.{reference.field}: {reference.identity[-1]!r} is declared absent at "
                 f"{other.path}; remove one of the two"
             )
 

@@ -71,7 +71,7 @@ def _instead(action: Action, fields: Sequence[str]) -> str:
     if list(fields) == ["arguments"] and keys <= POLICY_CAN:
         ways.append("leave the arguments as they are and declare a policy, which does the same at once")
     if action.kind.name == "queues":
-        ways.append("set `replace: when_empty` to have the queue made anew while it is empty and unused")
+        ways.append("set `replace: when_empty` to have the queue recreated if it is empty and unused")
     else:
         ways.append("declare it under another name, or remove it with `state: absent` first")
     ways.append("correct the declaration")
@@ -218,5 +218,5 @@ def limit(pruned: Sequence[Action], prune: Prune) -> Iterator[str]:
         more = f" and {len(pruned) - 20} more" if len(pruned) > 20 else ""
         yield (
             f"{prune.prefix}prune: {len(pruned)} objects would be removed, the limit is {prune.limit}: {names}{more}; "
-            f"declare what shall stay, narrow the scope, or raise {prune.prefix}prune_limit"
+            f"declare what is to stay, narrow the scope, or raise {prune.prefix}prune_limit"
         )

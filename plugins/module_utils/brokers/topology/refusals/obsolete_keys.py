@@ -27,7 +27,7 @@ class Obsolete:
 
 
 MIRRORING = (
-    "classic queues are not mirrored any more; use quorum queues or streams for what has to be replicated"
+    "classic queues are no longer mirrored; use quorum queues or streams for what has to be replicated"
 )
 LAZY = "classic queues keep their messages on disk since 3.12, as lazy ones did"
 # Tried on 3.8.9, 3.10.8, 4.0.5 and 4.3.6; the first version between them is from RabbitMQ's release notes.
