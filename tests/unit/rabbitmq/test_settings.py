@@ -37,7 +37,11 @@ WRONG = [
     ({"node_name": "rabbit@"}, "rabbitmq_node_name: 'rabbit@'", "name@host"),
     ({"node_name": "rab bit@host"}, "rabbitmq_node_name: 'rab bit@host'", "name@host"),
     ({"plugins": ["Rabbitmq-Stomp"]}, "rabbitmq_plugins: 'Rabbitmq-Stomp' is not a plugin's name", "list"),
-    ({"plugins": ["rabbitmq_stomp", "rabbitmq_stomp"]}, "rabbitmq_plugins: 'rabbitmq_stomp' is listed", "drop"),
+    (
+        {"plugins": ["rabbitmq_stomp", "rabbitmq_stomp"]},
+        "rabbitmq_plugins: 'rabbitmq_stomp' is listed twice",
+        "remove",
+    ),
     (
         {"hosts_entries": {"rabbit2": "rabbit2.lan"}},
         "rabbitmq_hosts_entries.rabbit2: 'rabbit2.lan'",
