@@ -5,7 +5,11 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
+
+# How long data takes to generate says how busy the machine is, and nothing about the code.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 # For `make mutants`, which asks only whether a property fails: the same examples each time, and none made smaller.
 settings.register_profile("first-failure", derandomize=True, phases=(Phase.explicit, Phase.generate))

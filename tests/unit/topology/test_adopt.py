@@ -268,7 +268,8 @@ def test_neither_the_logins_password_nor_the_one_that_everybody_knows_is_written
     assert HASH not in "".join(adopted_files.files(found, PREFIX, "x"))
 
 
-def test_backups_of_brokers_that_share_an_address_are_kept_apart(tmp_path):
+def test_backups_of_brokers_that_share_an_address_are_kept_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr(backup.time, "strftime", lambda *_: "20260101T000000Z")  # two backups within a second
     names = [backup.name_of(f"https://proxy{part}") for part in ("", "/a/", "/b", ":15671")]
     stores = [backup.Store(str(tmp_path), 1, name) for name in names]
     files = {store.keep({"vhosts": []}, "4.0.5") for store in stores for _ in range(2)}
