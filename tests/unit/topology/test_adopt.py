@@ -274,3 +274,29 @@ def test_backups_of_brokers_that_share_an_address_are_kept_apart(tmp_path, monke
     stores = [backup.Store(str(tmp_path), 1, name) for name in names]
     files = {store.keep({"vhosts": []}, "4.0.5") for store in stores for _ in range(2)}
     assert len(files) == len(stores) == len(list(tmp_path.iterdir()))
+
+
+def test_the_password_guest_is_left_out_whoever_has_it():
+    """The role refuses it on any host, so a document that held it could not be converged."""
+    known = passwords.make_hash("guest", "sha256", b"salt")
+    definitions = {
+        "rabbitmq_version": "3.10.8",
+        "vhosts": [{"name": "/"}],
+        "users": [
+            {
+                "name": "admin",
+                "password_hash": HASH,
+                "hashing_algorithm": "rabbit_password_hashing_sha256",
+                "tags": [],
+            },
+            {
+                "name": "shop",
+                "password_hash": known,
+                "hashing_algorithm": "rabbit_password_hashing_sha256",
+                "tags": [],
+            },
+        ],
+    }
+    run = Run(read_back(*adopted(definitions, (3, 10, 8))))
+    assert run.refused == []
+    assert known not in json.dumps(run.role.variable("rabbitmq_topology_users"))
