@@ -68,7 +68,7 @@ def roles(root: Path) -> dict[str, dict[str, Any]]:
     """Return the argument specs of every role that has some, by role and entry point."""
     found = {}
     for path in sorted(root.glob("roles/*/meta/argument_specs.yml")):
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
         found[path.parents[1].name] = document["argument_specs"]
     return found
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml import CSafeLoader
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.parents[1].name for path in ROOT.glob("roles/*/meta/argument_specs.yml"))
@@ -14,7 +15,7 @@ ROLES = sorted(path.parents[1].name for path in ROOT.glob("roles/*/meta/argument
 def document(role: str, path: str) -> dict[str, Any]:
     """Return a YAML file of a role; an empty dictionary where the role has no such file."""
     file = ROOT / "roles" / role / path
-    return yaml.safe_load(file.read_text()) or {} if file.exists() else {}
+    return yaml.load(file.read_text(), Loader=CSafeLoader) or {} if file.exists() else {}
 
 
 def specs(role: str) -> dict[str, dict[str, Any]]:

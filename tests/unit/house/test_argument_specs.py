@@ -142,7 +142,7 @@ def test_every_entry_point_that_is_called_has_an_argument_spec():
     missing = []
     for folder in ("playbooks", "roles", "molecule"):
         for path in (ROOT / folder).rglob("*.yml"):
-            for call in calls(yaml.safe_load(path.read_text())):
+            for call in calls(yaml.load(path.read_text(), Loader=yaml.CSafeLoader)):
                 entry = str(call.get("tasks_from", "main")).removesuffix(".yml")
                 if call.get("name") in ROLES and entry not in specs(call["name"]):
                     missing.append(f"{path.relative_to(ROOT)}: {call['name']}/{entry}")

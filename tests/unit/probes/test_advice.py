@@ -67,7 +67,9 @@ def _has_doc(node: ast.AST) -> bool:
 def variables() -> set[str]:
     names: set[str] = set()
     for path in (ROOT / "roles").glob("*/meta/argument_specs.yml"):
-        for entry in yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"].values():
+        for entry in yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)[
+            "argument_specs"
+        ].values():
             names |= set(entry.get("options", {}))
     return names
 

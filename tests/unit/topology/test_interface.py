@@ -13,13 +13,18 @@ PREFIX = "rabbitmq_topology_"
 COMPARED = ("type", "elements", "choices", "required")
 
 
+def load(text):
+    """What a YAML text holds, by the parser that is written in C: these texts are long."""
+    return yaml.load(text, Loader=yaml.CSafeLoader)
+
+
 def documentation():
     text = (ROOT / "plugins/modules/rabbitmq_topology.py").read_text()
-    return yaml.safe_load(re.search(r'DOCUMENTATION = r"""(.*?)"""', text, re.DOTALL).group(1))
+    return load(re.search(r'DOCUMENTATION = r"""(.*?)"""', text, re.DOTALL).group(1))
 
 
 def role_spec(entry):
-    return yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"][entry]["options"]
+    return load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"][entry]["options"]
 
 
 def shape(option, nested):
@@ -55,7 +60,7 @@ def test_secrets_are_marked_in_both():
 
 def test_the_roles_defaults_are_those_of_its_argument_spec():
     spec = role_spec("main")
-    defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
+    defaults = load((ROLE / "defaults/main.yml").read_text())
     assert {name: option["default"] for name, option in spec.items()} == defaults
     types = {"str": str, "bool": bool, "int": int, "list": list, "dict": dict}
     for name, option in spec.items():
@@ -63,7 +68,7 @@ def test_the_roles_defaults_are_those_of_its_argument_spec():
 
 
 def test_the_role_hands_every_kind_to_the_module_and_to_the_checks():
-    task = yaml.safe_load((ROLE / "tasks/main.yml").read_text())[-1]["brokerkit.brokers.rabbitmq_topology"]
-    document = yaml.safe_load((ROLE / "vars/main.yml").read_text())["__rabbitmq_topology_document"]
+    task = load((ROLE / "tasks/main.yml").read_text())[-1]["brokerkit.brokers.rabbitmq_topology"]
+    document = load((ROLE / "vars/main.yml").read_text())["__rabbitmq_topology_document"]
     for name in options.kind_options():
         assert task[name] == document[name] == "{{ " + PREFIX + name + " }}"
