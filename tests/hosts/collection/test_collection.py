@@ -1,7 +1,7 @@
 """The collection as somebody uses it who has nothing else of this repository.
 
 Each host is its own controller: Debian's Python, an ansible-core from PyPI, the archive that `make dist` builds, and an
-empty project. From there it makes itself a broker of each kind. Once with the oldest ansible-core that is supported,
+empty project. From there it makes itself a broker of each kind. Once with the ansible-core that Debian 13 ships,
 and once with the newest.
 """
 
@@ -44,7 +44,7 @@ OWN_PLAYBOOK = """
 """
 
 
-def testbed(verb: str, *names: str) -> None:
+def bring(verb: str, *names: str) -> None:
     """Run scripts/testbed for hosts of the folder's inventory."""
     command = [str(ROOT / "scripts" / "testbed"), verb, "-i", INVENTORY, *names]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1800, check=False)
@@ -108,7 +108,7 @@ def project(
 ) -> Iterator[Project]:
     """An empty project on a bare host, with the collection and that ansible-core."""
     name = f"co-{request.param}"
-    testbed("reset", name)
+    bring("reset", name)
     host = Host(name, {"co-oldest": "10.61.13.112", "co-newest": "10.61.13.113"}[name])
     folder = tmp_path_factory.mktemp(name)
     wheels(request.param, folder)
@@ -125,7 +125,7 @@ def project(
     host.write(f"{PROJECT}/inventory.json", inventory(host), mode="0600")
     host.write(f"{PROJECT}/own.yml", OWN_PLAYBOOK)
     yield Project(host)
-    testbed("down", name)
+    bring("down", name)
 
 
 def test_a_bare_host_becomes_a_declared_broker_of_each_kind(project: Project, tmp_path: Path) -> None:
