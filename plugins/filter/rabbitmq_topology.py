@@ -29,7 +29,7 @@ def rabbitmq_topology_refusals(
     """Return what is wrong with a declared document: sentences with their remedies, none when all is well.
 
     `broker` says where it is: `host`, `address`, `url` and whether it is `said` to be a test host, whose secrets may be
-    those that are published_secrets.
+    those that are published.
     """
     document = plain(document)
     found = cross_checks.refusals(document, prefix, plain(extra_tags), closed, plain(extra_references))

@@ -14,9 +14,8 @@ from pathlib import Path
 
 from testing.parts import PLACES, Command, Part, startable, steps_after, steps_before, table
 
-HEARTBEAT = (
-    60  # seconds after which a run says that it still lives, as pytest prints a line for dozens of tests
-)
+# Seconds after which a run says what is still running: pytest prints one line for dozens of tests.
+HEARTBEAT = 60
 PROJECT = Path(__file__).resolve().parents[2]
 
 

@@ -6,7 +6,6 @@ Hosts, converges and what can be said of them come from hosts.py beside this fil
 from __future__ import annotations
 
 import json
-import re
 import socket
 import ssl
 import subprocess
@@ -46,19 +45,8 @@ Settings = dict[str, Any]
 
 
 def host(name: str) -> Host:
-    """The host of that name of the folder's inventory."""
-    text = (ROOT / INVENTORY / "hosts.yml").read_text(encoding="utf-8")
-    return Host(
-        name, dict(re.findall(r"^    ([a-z0-9-]+): \{ansible_host: ([0-9.]+)", text, re.MULTILINE))[name]
-    )
-
-
-@contextmanager
-def fresh(*names: str) -> Iterator[list[Host]]:
-    """Hosts with a clean start; removed at the end."""
-    hosts.testbed("reset", *names, inventory=INVENTORY)
-    yield [host(name) for name in names]
-    hosts.take_down(*names, inventory=INVENTORY)
+    """The host of that name of the ActiveMQ brokers' inventory."""
+    return hosts.host(name, INVENTORY)
 
 
 def settings(**changes: Any) -> Settings:

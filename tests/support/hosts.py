@@ -114,14 +114,11 @@ class Host:
         return self.run(f"rabbitmqctl eval {shlex.quote(expression)}").strip()
 
 
-def host(name: str) -> Host:
-    """The host of that name of the folder's inventory."""
-    return Host(name, _addresses()[name])
-
-
-def _addresses() -> dict[str, str]:
-    text = (ROOT / INVENTORY / "hosts.yml").read_text(encoding="utf-8")
-    return dict(re.findall(r"^    ([a-z0-9-]+): \{ansible_host: ([0-9.]+)", text, re.MULTILINE))
+def host(name: str, inventory: str = INVENTORY) -> Host:
+    """The host of that name of an inventory."""
+    text = (ROOT / inventory / "hosts.yml").read_text(encoding="utf-8")
+    addresses = dict(re.findall(r"^    ([a-z0-9-]+): \{ansible_host: ([0-9.]+)", text, re.MULTILINE))
+    return Host(name, addresses[name])
 
 
 def testbed(verb: str, *words: str, inventory: str = INVENTORY, codes: Collection[int] = (0,)) -> int:
@@ -138,12 +135,11 @@ def reset(*wanted: Host) -> None:
 
 
 @contextmanager
-def fresh(*names: str) -> Iterator[list[Host]]:
+def fresh(*names: str, inventory: str = INVENTORY) -> Iterator[list[Host]]:
     """Hosts with a clean start; removed at the end."""
-    hosts = [host(name) for name in names]
-    reset(*hosts)
-    yield hosts
-    take_down(*names)
+    testbed("reset", *names, inventory=inventory)
+    yield [host(name, inventory) for name in names]
+    take_down(*names, inventory=inventory)
 
 
 def take_down(*names: str, inventory: str = INVENTORY) -> None:

@@ -1,5 +1,12 @@
-"""Fixtures: a controller for each file of tests, and hosts with a clean start."""
+"""The hosts of these tests are of an inventory beside them."""
 
-from activemq_fixtures import controller, fresh
+from __future__ import annotations
 
-__all__ = ["controller", "fresh"]
+import activemq_hosts
+import pytest
+
+
+@pytest.fixture(scope="session")
+def inventory() -> str:
+    """Where the hosts of these tests stand."""
+    return activemq_hosts.INVENTORY

@@ -1,5 +1,12 @@
-"""Fixtures: those of ActiveMQ's hosts, whose inventory has the host that gets both brokers."""
+"""The host that gets both brokers is one of ActiveMQ's inventory."""
 
-from activemq_fixtures import controller, fresh
+from __future__ import annotations
 
-__all__ = ["controller", "fresh"]
+import activemq_hosts
+import pytest
+
+
+@pytest.fixture(scope="session")
+def inventory() -> str:
+    """Where the hosts of these tests stand."""
+    return activemq_hosts.INVENTORY

@@ -44,13 +44,6 @@ OWN_PLAYBOOK = """
 """
 
 
-def bring(verb: str, *names: str) -> None:
-    """Run scripts/testbed for hosts of the folder's inventory."""
-    command = [str(ROOT / "scripts" / "testbed"), verb, "-i", INVENTORY, *names]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1800, check=False)
-    assert done.returncode == 0, f"scripts/testbed {verb} {' '.join(names)}: {done.stderr or done.stdout}"
-
-
 def wheels(which: str, folder: Path) -> None:
     """Fetch an ansible-core and what it needs, by hash, as the host's Python takes it."""
     fits = [part for name in PLATFORMS for part in ("--platform", name)]
@@ -108,8 +101,8 @@ def project(
 ) -> Iterator[Project]:
     """An empty project on a bare host, with the collection and that ansible-core."""
     name = f"co-{request.param}"
-    bring("reset", name)
-    host = Host(name, {"co-oldest": "10.61.13.112", "co-newest": "10.61.13.113"}[name])
+    hosts.testbed("reset", name, inventory=INVENTORY)
+    host = hosts.host(name, INVENTORY)
     folder = tmp_path_factory.mktemp(name)
     wheels(request.param, folder)
     (folder / archive.name).write_bytes(archive.read_bytes())
@@ -125,7 +118,7 @@ def project(
     host.write(f"{PROJECT}/inventory.json", inventory(host), mode="0600")
     host.write(f"{PROJECT}/own.yml", OWN_PLAYBOOK)
     yield Project(host)
-    bring("down", name)
+    hosts.take_down(name, inventory=INVENTORY)
 
 
 def test_a_bare_host_becomes_a_declared_broker_of_each_kind(project: Project, tmp_path: Path) -> None:

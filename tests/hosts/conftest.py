@@ -17,8 +17,14 @@ def controller() -> Iterator[hosts.Controller]:
     controller.close()
 
 
+@pytest.fixture(scope="session")
+def inventory() -> str:
+    """Where the hosts of a folder's tests stand; a folder with others names its own."""
+    return hosts.INVENTORY
+
+
 @pytest.fixture(scope="module")
-def fresh() -> Iterator[Callable[..., list[hosts.Host]]]:
+def fresh(inventory: str) -> Iterator[Callable[..., list[hosts.Host]]]:
     """Brings hosts up with a clean start; they are removed when the file's tests are done."""
     with ExitStack() as stack:
-        yield lambda *names: stack.enter_context(hosts.fresh(*names))
+        yield lambda *names: stack.enter_context(hosts.fresh(*names, inventory=inventory))
