@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..module_utils.brokers import versions
+from ..module_utils.brokers import secret_words, versions
 from ..module_utils.brokers.rabbitmq import (
     administrator,
+    configuration,
     erlang_terms,
     erlang_versions,
     first_contact,
@@ -25,17 +26,19 @@ class FilterModule:
             "erlang_term": erlang_terms.term,
             "erlang_verdict": erlang_versions.erlang_verdict,
             "rabbitmq_administrator": administrator.definitions,
-            "rabbitmq_classic": settings.classic,
-            "rabbitmq_content_option": settings.content_option,
+            "rabbitmq_classic": configuration.classic,
+            "rabbitmq_conf": configuration.conf,
             "rabbitmq_cut_off_refusals": on_host.cut_off_refusals,
             "rabbitmq_enabled_plugins": on_host.enabled_plugins,
             "rabbitmq_first_contact_refusals": first_contact.refusals,
             "rabbitmq_first_contact_words": first_contact.words,
+            "rabbitmq_holds_secret": secret_words.holds_secret,
             "rabbitmq_host_refusals": on_host.host_refusals,
             "rabbitmq_install_refusals": on_host.install_refusals,
             "rabbitmq_is_foreign": first_contact.is_foreign,
             "rabbitmq_listeners": settings.listeners,
             "rabbitmq_plugin_refusals": first_contact.plugin_refusals,
+            "rabbitmq_online": configuration.online,
             "rabbitmq_refusals": settings.refusals,
             "rabbitmq_restart_reasons": on_host.restart_reasons,
             "rabbitmq_unasked_refusal": first_contact.unasked_refusal,

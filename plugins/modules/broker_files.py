@@ -39,11 +39,25 @@ options:
     suboptions:
       path: {description: Absolute path., type: path, required: true}
       content:
-        description: Text of the file. Without this and O(files[].secret_content) the file is absent.
+        description:
+          - Text of the file. Without this, O(files[].secret_content), O(files[].template) and O(files[].source)
+            the file is absent.
         type: str
       secret_content: {description: 'Text with secrets. It is in no log, and they are masked in a diff.', type: str}
+      template:
+        description: Name of a template, found and rendered on the controller as by M(ansible.builtin.template).
+        type: str
+      source:
+        description: Name of a file on the controller, found as by M(ansible.builtin.copy) and taken as it is.
+        type: str
+      wanted:
+        description: Whether the file is to be there; if not, it is absent whatever its text.
+        type: bool
+        default: true
       secret:
-        description: The file holds secrets, even one that is to be absent. O(files[].secret_content) implies it.
+        description:
+          - The file holds secrets, even one that is to be absent. Its text is then treated as
+            O(files[].secret_content), which implies this.
         type: bool
         default: false
       owner: {description: Owner's name; empty for the user who runs the task., type: str, default: ''}
@@ -91,7 +105,7 @@ EXAMPLES = r"""
     name: rabbitmq
     files:
       - path: /etc/rabbitmq/rabbitmq.conf
-        content: "{{ lookup('ansible.builtin.template', 'etc/rabbitmq/rabbitmq.conf.j2') }}"
+        template: etc/rabbitmq/rabbitmq.conf.j2
         group: rabbitmq
         mode: '0640'
 """

@@ -15,12 +15,14 @@ from ansible.template import Templar, trust_as_template
 
 init_plugin_loader()
 
+from ansible_collections.brokerkit.brokers.plugins.action.broker_files import filled, rendered  # noqa: E402 - found by the loader alone
+
 
 class Role:
     """A role with what its defaults and vars say, and what a test lays over them."""
 
     def __init__(self, name: str, **variables: Any) -> None:
-        folder = ROOT / "roles" / name
+        folder = self._folder = ROOT / "roles" / name
         loader = DataLoader()
         loader.set_basedir(str(folder))
         self._variables = {
@@ -39,9 +41,20 @@ class Role:
         return self._templar.template(self._variables[name])
 
     def files(self, name: str) -> dict[str, dict[str, Any]]:
-        """Return the entries of a list of files for the module broker_files, by path."""
-        entries = [self._templar.template(entry) for entry in self._variables[name]]
+        """Return the entries of a list of files as the action broker_files hands them to its module, by path."""
+        entries = [filled(entry, self._template, self._source) for entry in self.variable(name)]
         return {entry["path"]: entry for entry in entries}
+
+    def file(self, name: str, path: str) -> dict[str, Any]:
+        """Return one entry of `files`, the only one that is rendered."""
+        (entry,) = [entry for entry in self.variable(name) if entry["path"] == path]
+        return filled(entry, self._template, self._source)
+
+    def _template(self, name: str) -> str:
+        return rendered(self._templar, (self._folder / "templates" / name).read_text(encoding="utf-8"))
+
+    def _source(self, name: str) -> str:
+        return (self._folder / "files" / name).read_text(encoding="utf-8")
 
     def text(self, template: str) -> str:
         """Return a rendered template of the role, or of the project's own folder of templates."""

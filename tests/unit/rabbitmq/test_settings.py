@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from brokers.rabbitmq import settings as rabbitmq_settings
-from brokers.rabbitmq.settings import classic, content_option, listeners, refusals
+from brokers.rabbitmq.settings import listeners, refusals
 from brokers.secret_words import holds_secret, is_secret_key
 from rabbitmq_node import COOKIE, node
 
@@ -277,68 +277,18 @@ def test_other_names_are_not_taken_for_secrets(key):
 
 
 @pytest.mark.parametrize(
-    ("value", "option"),
+    ("value", "secret"),
     [
-        ({}, "content"),
-        ({"heartbeat": 1}, "content"),
-        ({"ssl_options.password": "x"}, "secret_content"),
-        ({"rabbit": {"ssl_options": [{"password": "x"}]}}, "secret_content"),
-        ({"rabbit": {"a": {"_tuple": [1, {"secret": 2}]}}}, "secret_content"),
-        ({"rabbit": ["password"]}, "content"),
+        ({}, False),
+        ({"heartbeat": 1}, False),
+        ({"ssl_options.password": "x"}, True),
+        ({"rabbit": {"ssl_options": [{"password": "x"}]}}, True),
+        ({"rabbit": {"a": {"_tuple": [1, {"secret": 2}]}}}, True),
+        ({"rabbit": ["password"]}, False),
     ],
 )
-def test_a_file_with_a_secret_is_kept_out_of_diffs(value, option):
-    assert content_option(value) == option
-    assert holds_secret(value) is (option == "secret_content")
-
-
-# --- the classic format -------------------------------------------------------------------------------------
-
-
-def test_the_classic_format_says_what_rabbitmq_conf_says():
-    said = classic(
-        node(
-            management_address=EVERYWHERE,
-            management_port=8080,
-            amqp_address="10.0.0.1",
-            memory_high_watermark="0.5",
-            disk_free_limit="1.5",
-            default_queue_type="quorum",
-        ),
-        {},
-    )
-    assert said["rabbit"] == {
-        "tcp_listeners": [{"_tuple": ["10.0.0.1", 5672]}],
-        "loopback_users": [{"_binary": "guest"}],
-        "vm_memory_high_watermark": 0.5,
-        "disk_free_limit": {"_tuple": [{"_atom": "mem_relative"}, 1.5]},
-        "heartbeat": 60,
-        "channel_max": 2047,
-        "log": {"file": {"level": {"_atom": "info"}, "size": 10485760, "count": 10}},
-        "default_queue_type": {"_binary": "quorum"},
-    }
-    assert said["rabbitmq_management"] == {"tcp_config": {"port": 8080, "ip": EVERYWHERE}}
-    assert said["rabbitmq_stomp"] == {"tcp_listeners": [61613]}
-
-
-def test_amounts_stay_texts_in_the_classic_format():
-    rabbit = classic(node(memory_high_watermark="2GB", disk_free_limit="50MB", log_rotation_size=0), {})[
-        "rabbit"
-    ]
-    assert rabbit["vm_memory_high_watermark"] == {"_tuple": [{"_atom": "absolute"}, "2GB"]}
-    assert rabbit["disk_free_limit"] == "50MB"
-    assert rabbit["log"] == {"file": {"level": {"_atom": "info"}}}
-
-
-def test_plugins_that_are_off_leave_no_section():
-    assert set(classic(node(plugins=[]), {})) == {"rabbit"}
-
-
-def test_advanced_settings_are_laid_over_the_classic_ones():
-    said = classic(node(), {"rabbit": {"heartbeat": 10}, "mnesia": {"dc_dump_limit": 40}})
-    assert said["rabbit"]["heartbeat"] == 10
-    assert said["rabbit"]["channel_max"] == 2047
-    assert said["mnesia"] == {"dc_dump_limit": 40}
+def test_a_file_with_a_secret_is_kept_out_of_diffs(value, secret):
+    assert holds_secret(value) is secret
 
 
 # --- administrators of before --------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def files(**settings):
 
 
 def content(path, **settings):
-    entry = files(**settings)[path]
+    entry = role(**settings).file("__rabbitmq_files", path)
     return entry.get("content") or entry.get("secret_content")
 
 

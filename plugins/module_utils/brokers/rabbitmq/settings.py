@@ -10,7 +10,7 @@ import ipaddress
 import re
 from typing import Any
 
-from ..secret_words import holds_secret, is_placeholder
+from ..secret_words import is_placeholder
 from .erlang_terms import TermError, term
 
 Settings = dict[str, Any]
@@ -49,11 +49,6 @@ OWNED_KEYS = {
     "default_pass": "rabbitmq_admin_password",
     "distribution.listener": "rabbitmq_distribution_port",
 }
-
-
-def content_option(value: Any) -> str:
-    """Return which option of the module broker_files takes a file rendered from `value`."""
-    return "secret_content" if holds_secret(value) else "content"
 
 
 def _address_refusals(settings: Settings) -> list[str]:
@@ -411,49 +406,4 @@ def _environment_refusals(settings: Settings) -> list[str]:
             found.append(
                 f"{where}: is not one line of text; give it as the shell reads it, quoted where it has blanks"
             )
-    return found
-
-
-def _quantity(text: str, relative: str) -> Any:
-    """Return a limit as the Erlang configuration writes it: a share as a tagged pair, an amount as a string."""
-    return (
-        {"_tuple": [{"_atom": relative}, float(text)]} if _number(text) is not None and "." in text else text
-    )
-
-
-def _endpoint(address: str, port: int) -> Any:
-    return {"_tuple": [address, port]} if address else port
-
-
-def classic(settings: Settings, advanced: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings as the applications of a classic rabbitmq.config; `advanced` is laid over them."""
-    watermark = settings["rabbitmq_memory_high_watermark"]
-    log = {"level": {"_atom": settings["rabbitmq_log_level"]}}
-    if settings["rabbitmq_log_rotation_size"]:
-        log.update(size=settings["rabbitmq_log_rotation_size"], count=settings["rabbitmq_log_rotation_count"])
-    rabbit: dict[str, Any] = {
-        "tcp_listeners": [_endpoint(settings["rabbitmq_amqp_address"], settings["rabbitmq_amqp_port"])],
-        "loopback_users": [{"_binary": user} for user in settings["rabbitmq_loopback_users"]],
-        "vm_memory_high_watermark": float(watermark)
-        if _number(watermark) is not None
-        else {"_tuple": [{"_atom": "absolute"}, watermark]},
-        "disk_free_limit": _quantity(settings["rabbitmq_disk_free_limit"], "mem_relative"),
-        "heartbeat": settings["rabbitmq_heartbeat"],
-        "channel_max": settings["rabbitmq_channel_max"],
-        "log": {"file": log},
-    }
-    if settings["rabbitmq_default_queue_type"]:
-        rabbit["default_queue_type"] = {"_binary": settings["rabbitmq_default_queue_type"]}
-    found = {"rabbit": rabbit}
-    if "rabbitmq_management" in settings["rabbitmq_plugins"]:
-        tcp: dict[str, Any] = {"port": settings["rabbitmq_management_port"]}
-        if settings["rabbitmq_management_address"]:
-            tcp["ip"] = settings["rabbitmq_management_address"]
-        found["rabbitmq_management"] = {"tcp_config": tcp}
-    if "rabbitmq_stomp" in settings["rabbitmq_plugins"]:
-        found["rabbitmq_stomp"] = {
-            "tcp_listeners": [_endpoint(settings["rabbitmq_stomp_address"], settings["rabbitmq_stomp_port"])]
-        }
-    for app, values in advanced.items():
-        found[app] = {**found.get(app, {}), **values}
     return found

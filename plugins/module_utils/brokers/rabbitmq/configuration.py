@@ -1,0 +1,179 @@
+"""A node's settings in the broker's own terms: declared once, printed in either of its formats.
+
+Sources: the schemas of RabbitMQ 3.8.9 to 4.3 (`priv/schema/*.schema`), which say what each key of rabbitmq.conf
+becomes among the settings of the applications.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+Settings = dict[str, Any]
+Line = tuple[str, Any]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: its lines of rabbitmq.conf, and where and how a classic rabbitmq.config has it.
+
+    `path` is the application and the keys below it. `term` is what erlang_terms.term writes. A setting that a running
+    node takes has the `command` of rabbitmqctl for it, and `forms`: a pattern of all keys that say it, since the key
+    before the change may have been another one.
+    """
+
+    section: str
+    lines: tuple[Line, ...]
+    path: tuple[str, ...]
+    term: Any
+    command: str = ""
+    forms: str = ""
+
+
+def is_share(text: str) -> bool:
+    """Return whether a limit of memory is a share of it, such as 0.4, and no amount."""
+    return re.search("[A-Za-z]", text) is None
+
+
+def is_multiple(text: str) -> bool:
+    """Return whether a limit of the disk is a multiple of the memory, such as 1.5, and no amount."""
+    return re.match(r"[0-9]*[.][0-9]+\Z", text) is not None
+
+
+def _listener(keys: str, path: tuple[str, ...], address: str, port: int) -> Setting:
+    shown = f"[{address}]" if ":" in address else address
+    line = (f"{keys}.1", f"{shown}:{port}") if address else (f"{keys}.default", port)
+    return Setting("Listeners", (line,), path, [{"_tuple": [address, port]} if address else port])
+
+
+def _management(settings: Settings) -> Iterator[Setting]:
+    for key, variable in (("port", "rabbitmq_management_port"), ("ip", "rabbitmq_management_address")):
+        value = settings[variable]
+        if value:
+            path = ("rabbitmq_management", "tcp_config", key)
+            yield Setting("Listeners", ((f"management.tcp.{key}", value),), path, value)
+
+
+def _listeners(settings: Settings) -> Iterator[Setting]:
+    plugins = settings["rabbitmq_plugins"]
+    yield _listener(
+        "listeners.tcp",
+        ("rabbit", "tcp_listeners"),
+        settings["rabbitmq_amqp_address"],
+        settings["rabbitmq_amqp_port"],
+    )
+    if "rabbitmq_management" in plugins:
+        yield from _management(settings)
+    if "rabbitmq_stomp" in plugins:
+        yield _listener(
+            "stomp.listeners.tcp",
+            ("rabbitmq_stomp", "tcp_listeners"),
+            settings["rabbitmq_stomp_address"],
+            settings["rabbitmq_stomp_port"],
+        )
+    users = settings["rabbitmq_loopback_users"]
+    lines = tuple(("loopback_users." + str(user).replace(".", "\\."), True) for user in users)
+    yield Setting(
+        "Listeners",
+        lines or (("loopback_users", "none"),),
+        ("rabbit", "loopback_users"),
+        [{"_binary": user} for user in users],
+    )
+
+
+def _memory(limit: str) -> Setting:
+    share = is_share(limit)
+    return Setting(
+        "Limits",
+        ((f"vm_memory_high_watermark.{'relative' if share else 'absolute'}", limit),),
+        ("rabbit", "vm_memory_high_watermark"),
+        float(limit) if share else {"_tuple": [{"_atom": "absolute"}, limit]},
+        command=f"set_vm_memory_high_watermark {'' if share else 'absolute '}{limit}",
+        forms="vm_memory_high_watermark[.](relative|absolute)",
+    )
+
+
+def _disk(limit: str) -> Setting:
+    multiple = is_multiple(limit)
+    return Setting(
+        "Limits",
+        ((f"disk_free_limit.{'relative' if multiple else 'absolute'}", limit),),
+        ("rabbit", "disk_free_limit"),
+        {"_tuple": [{"_atom": "mem_relative"}, float(limit)]} if multiple else limit,
+        command=f"set_disk_free_limit {'mem_relative ' if multiple else ''}{limit}",
+        forms="disk_free_limit[.](relative|absolute)",
+    )
+
+
+def _limits(settings: Settings) -> Iterator[Setting]:
+    yield _memory(settings["rabbitmq_memory_high_watermark"])
+    yield _disk(settings["rabbitmq_disk_free_limit"])
+    for key in ("heartbeat", "channel_max"):
+        value = settings[f"rabbitmq_{key}"]
+        yield Setting("Limits", ((key, value),), ("rabbit", key), value)
+    kind = settings["rabbitmq_default_queue_type"]
+    if kind:
+        yield Setting(
+            "Limits", (("default_queue_type", kind),), ("rabbit", "default_queue_type"), {"_binary": kind}
+        )
+
+
+def _log(settings: Settings) -> Iterator[Setting]:
+    file = ("rabbit", "log", "file")
+    level, size = settings["rabbitmq_log_level"], settings["rabbitmq_log_rotation_size"]
+    yield Setting(
+        "Log",
+        (("log.file.level", level),),
+        (*file, "level"),
+        {"_atom": level},
+        command=f"set_log_level {level}",
+        forms="log[.]file[.]level",
+    )
+    if size:
+        count = settings["rabbitmq_log_rotation_count"]
+        yield Setting("Log", (("log.file.rotation.size", size),), (*file, "size"), size)
+        yield Setting("Log", (("log.file.rotation.count", count),), (*file, "count"), count)
+
+
+def wanted(settings: Settings) -> list[Setting]:
+    """Return the settings that the role's variables ask for, in the order in which they are printed."""
+    return [*_listeners(settings), *_limits(settings), *_log(settings)]
+
+
+def _printed(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def conf(settings: Settings) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return rabbitmq.conf as (section, lines of key and value); the operator's own keys are the last section."""
+    found = [
+        (section, [(key, _printed(value)) for one in group for key, value in one.lines])
+        for section, group in groupby(wanted(settings), key=lambda one: one.section)
+    ]
+    own = sorted(settings["rabbitmq_config"].items(), key=lambda line: str(line[0]).lower())
+    return [*found, ("rabbitmq_config", [(key, _printed(value)) for key, value in own])] if own else found
+
+
+def classic(settings: Settings, advanced: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings as the applications of a classic rabbitmq.config; `advanced` is laid over them."""
+    found: dict[str, Any] = {}
+    for one in wanted(settings):
+        place = found
+        for key in one.path[:-1]:
+            place = place.setdefault(key, {})
+        place[one.path[-1]] = one.term
+    for app, values in advanced.items():
+        found[app] = {**found.get(app, {}), **values}
+    return found
+
+
+def online(settings: Settings) -> list[dict[str, str]]:
+    """Return the settings that a running node takes: the key as written, the pattern of its forms, the command."""
+    return [
+        {"key": one.lines[0][0], "keys": one.forms, "command": one.command}
+        for one in wanted(settings)
+        if one.command
+    ]
