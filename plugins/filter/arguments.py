@@ -11,7 +11,7 @@ import yaml
 from yaml import CSafeLoader
 
 from ..module_utils.brokers import role_arguments
-from ..module_utils.brokers.host import apt_repository
+from ..module_utils.brokers.host import apt_repository, sandbox
 from ..module_utils.brokers.inventory import published_secrets
 
 
@@ -49,5 +49,6 @@ class FilterModule:
             "argument_refusals": argument_refusals,
             "published_in_inventory": published_secrets.inventory_refusals,
             "published_secret_refusals": published_secrets.refusals,
+            "systemd_sandbox": sandbox.directives,
             "typed_arguments": lambda values, options: role_arguments.typed(options, values),
         }

@@ -46,6 +46,9 @@ options:
   unit:
     description: systemd unit whose state is wanted.
     type: str
+  account:
+    description: User of the host whose shell is wanted.
+    type: str
   simulate:
     description: Package specifications, as apt-get install takes them, whose installation is to be simulated.
     type: list
@@ -89,6 +92,7 @@ dpkg_interrupted: {description: Whether an installation was cut off half-way., r
 files: {description: Those of O(files) that exist., returned: always, type: list, elements: str}
 texts: {description: Those of O(read) that exist, and what they hold., returned: always, type: dict}
 users: {description: Names of the users in O(definitions)., returned: always, type: list, elements: str}
+shell: {description: 'Shell of O(account), empty where there is no such user.', returned: always, type: str}
 unit:
   description:
     - 'load_state, active_state, unit_file_state, main_pid, process_state (a letter: proc(5)), mask (a link or none).'
@@ -129,6 +133,7 @@ def main() -> None:
             "read": {"type": "list", "elements": "path", "default": []},
             "definitions": {"type": "list", "elements": "path", "default": []},
             "unit": {"type": "str"},
+            "account": {"type": "str"},
             "simulate": dict(names),
             "only_missing": {"type": "bool", "default": False},
             "refresh": {"type": "bool", "default": False},
@@ -149,6 +154,7 @@ def main() -> None:
         "texts": {path: text for path in wanted["read"] for text in [read(path)] if text is not None},
         "users": hostfacts.users(wanted["definitions"]),
         "hosts_block": hostfacts.HOSTS_MARK in (read("/etc/hosts") or ""),
+        "shell": hostfacts.shell(wanted["account"] or ""),
         "dpkg_interrupted": False,
         "packages": {},
     }

@@ -121,3 +121,14 @@ def test_a_bridge_that_is_declared_stands(host: Any, instances: list[str]) -> No
 def test_no_restart_is_owed(host: Any, instances: list[str]) -> None:
     for instance in instances:
         assert not host.file(f"/var/lib/brokerkit/activemq-{instance}/pending.json").exists
+
+
+def test_systemd_confines_every_instance(host: Any, instances: list[str]) -> None:
+    for name in instances:
+        said = host.check_output(f"systemd-analyze security --no-pager activemq-{name}.service")
+        exposure = re.search(r"Overall exposure level for \S+: ([0-9.]+)", said)
+        assert exposure and float(exposure[1]) <= 2.5
+
+
+def test_nobody_logs_in_as_the_broker(host: Any) -> None:
+    assert host.user("activemq").shell == "/usr/sbin/nologin"

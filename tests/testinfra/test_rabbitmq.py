@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -105,3 +106,24 @@ def test_the_file_limit_reached_the_process(host: Any) -> None:
     assert unit["LimitNOFILE"] == "65536"
     # A container's own limit stands above what its systemd may give.
     assert open_files(host, unit["MainPID"]) == min(65536, open_files(host, "1"))
+
+
+def test_nothing_else_listens(host: Any) -> None:
+    """The table in docs/operations.md, "Ports for a firewall", holds for a host with these settings."""
+    found = {line.split()[3].rpartition(":")[::2] for line in host.check_output("ss -ltnH").splitlines()}
+    reachable = {int(port) for address, port in found if not address.startswith(("127.", "[::1]"))}
+    local = {int(port) for address, port in found if address.startswith(("127.", "[::1]"))}
+    assert reachable == {22, 5672, 8080, 61613}
+    assert local == {4369, 25672}
+
+
+def test_systemd_confines_the_node(host: Any) -> None:
+    said = host.check_output("systemd-analyze security --no-pager rabbitmq-server.service")
+    exposure = re.search(r"Overall exposure level for \S+: ([0-9.]+)", said)
+    assert exposure and float(exposure[1]) <= 3.0
+
+
+def test_a_strangers_eyes_end_at_the_directories(host: Any) -> None:
+    for path in ("/var/lib/rabbitmq", "/var/log/rabbitmq"):
+        assert (host.file(path).user, host.file(path).mode) == ("rabbitmq", 0o750)
+    assert host.user("rabbitmq").shell in ("/usr/sbin/nologin", "/bin/false")

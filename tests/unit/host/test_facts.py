@@ -228,6 +228,11 @@ def test_who_is_in_files_of_definitions(tmp_path):
     ]
 
 
+def test_the_shell_of_a_user_of_the_host():
+    assert hostfacts.shell("root").startswith("/")
+    assert hostfacts.shell("nobody-has-this-name") == ""
+
+
 def test_a_program_that_is_missing_is_reported_by_its_name(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(FileNotFoundError) as missing:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from ..host.sandbox import path_refusals
 from .access import Settings, account_refusals, authorization_refusals, key_refusals, password_refusals
 from .connectors import NAME, connector_refusals
 from .management import management_refusals, own_collisions
@@ -222,4 +223,5 @@ def refusals(settings: Settings) -> list[str]:
     )
     found += connector_refusals(settings) + management_refusals(settings)
     found += _limit_refusals(settings) + _network_refusals(settings) + _policy_refusals(settings)
+    found += path_refusals("activemq_writable_paths", settings["activemq_writable_paths"])
     return found or own_collisions(settings)

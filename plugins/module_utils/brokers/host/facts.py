@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 import json
 import os
+import pwd
 import re
 import socket
 import struct
@@ -179,6 +180,14 @@ def users(paths: list[str]) -> list[str]:
         except (OSError, ValueError, TypeError, KeyError):
             continue
     return sorted(names)
+
+
+def shell(account: str) -> str:
+    """Return the login shell of a user of the host, '' where there is no such user."""
+    try:
+        return pwd.getpwnam(account).pw_shell
+    except KeyError:
+        return ""
 
 
 def process_state(pid: int) -> str:

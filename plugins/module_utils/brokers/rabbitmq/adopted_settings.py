@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..secret_words import is_secret_key
+from . import written_places
 from .settings import OWNED_KEYS
 
 Found = Mapping[str, Any]
@@ -259,6 +260,9 @@ def adopt(found: Found) -> Adopted:
             else value
             for name, value in extra.items()
         }
+    places = written_places.directories(keys, extra)
+    if places:
+        variables["rabbitmq_writable_paths"] = sorted({*places.values()})
     variables["rabbitmq_crash_dumps"] = node["crash_dump_seconds"] != "0"
     variables["rabbitmq_open_files_limit"] = found["unit"]["files"]
     if found["unit"]["start_timeout"]:

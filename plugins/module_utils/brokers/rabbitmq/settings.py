@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from ..secret_words import is_placeholder
+from . import written_places
 from .erlang_terms import TermError, term
 
 Settings = dict[str, Any]
@@ -347,7 +348,8 @@ def refusals(settings: Settings, declared_users: Any = ()) -> list[str]:
     found += _former_admin_refusals(settings, declared_users)
     found += _address_refusals(settings) or _reach_refusals(settings)
     found += _port_refusals(settings) + _environment_refusals(settings)
-    return found + _limit_refusals(settings) + _free_config_refusals(settings)
+    found += _limit_refusals(settings) + _free_config_refusals(settings)
+    return found + written_places.refusals(settings)
 
 
 # Names of rabbitmq-env.conf, without the prefix RABBITMQ_, and what says it instead.
