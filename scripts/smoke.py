@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 
 from probes import endpoints, files, registry
-from probes.model import Broker, ExitCode, Phase, Probe, Refusal, Settings
+from probes.model import Broker, ExitCode, Phase, Probe, Refusal, Settings, Tls
 
 if TYPE_CHECKING:
     from probes.report.formats import Run
@@ -32,6 +32,7 @@ where the brokers come from:
   or URLs of one broker:
     smoke.py --amqp amqp://USER@HOST:5672/VHOST --stomp stomp://USER@HOST:61613 \\
              --management http://USER@HOST:15672 --password-file FILE
+  and inside TLS amqps://, stomp+ssl:// and https://, with --ca-file unless this machine trusts the issuer.
   The password comes from --password-file or {endpoints.PASSWORD_VARIABLE}, never from a URL:
   every user of this machine can read a process's arguments.
 
@@ -46,7 +47,7 @@ exit codes (those of sysexits.h):
    73  the report or state file cannot be written
    77  a file with passwords is open to others
   130  interrupted
-with --nagios: 0 OK, 2 CRITICAL, 3 UNKNOWN (also for wrong arguments and files)
+with --nagios: 0 OK, 1 WARNING (a certificate ends soon), 2 CRITICAL, 3 UNKNOWN (also for wrong arguments and files)
 """
 
 
@@ -105,6 +106,15 @@ def _parser() -> argparse.ArgumentParser:
         choices=endpoints.KINDS,
         help="with URLs: which broker it is (else it is asked; one that cannot be asked is taken for rabbitmq)",
     )
+    tls = parser.add_argument_group("with URLs of TLS")
+    tls.add_argument("--ca-file", metavar="FILE", help="PEM file of the authorities to trust")
+    tls.add_argument("--cert-file", metavar="FILE", help="PEM file of the client's certificate")
+    tls.add_argument("--key-file", metavar="FILE", help="PEM file of its key")
+    tls.add_argument(
+        "--certificate-login",
+        action="store_true",
+        help="log in by that certificate over AMQP (EXTERNAL) and STOMP, without a password",
+    )
     what = parser.add_argument_group("which probes")
     what.add_argument("--list", action="store_true", help="list the probes and what each proves")
     what.add_argument(
@@ -153,11 +163,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_OF_URLS = ("password_file", "denied_vhost", "kind", "ca_file", "cert_file", "key_file", "certificate_login")
+
+
 def _brokers(options: argparse.Namespace, env: Mapping[str, str]) -> list[Broker]:
     urls = {name: url for name in endpoints.PROTOCOLS if (url := getattr(options, name)) is not None}
     if not urls:
-        for option in ("password_file", "denied_vhost", "kind"):
-            if getattr(options, option) is not None:
+        for option in _OF_URLS:
+            if getattr(options, option):
                 name = option.replace("_", "-")
                 raise Refusal(
                     ExitCode.USAGE,
@@ -178,7 +191,10 @@ def _brokers(options: argparse.Namespace, env: Mapping[str, str]) -> list[Broker
         raise Refusal(ExitCode.USAGE, "--endpoints and URLs exclude each other: give one of them.")
     from probes import identity
 
-    broker = endpoints.direct(urls, env, options.password_file, options.denied_vhost)
+    tls = Tls(options.ca_file, options.cert_file, options.key_file)
+    broker = endpoints.direct(
+        urls, env, options.password_file, options.denied_vhost, tls, options.certificate_login
+    )
     return [identity.name(broker, options.kind, min(1.0, 0.25 * options.timeout))]
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from probes.model import CONNECT_SECONDS, Context, Endpoint, Unreachable
+from probes.variables import of_tls
 from probes.wire.classify import Port, Speaks
 
 
@@ -70,6 +71,27 @@ WANTED = {
 }
 
 
+# The same inside TLS. What a port speaks there is not seen from outside, so they are told apart by their numbers alone.
+_TLS_PORTS = {"amqp": 5671, "stomp": 61614, "management": 15671}
+_URLS = {"amqp": "amqps", "stomp": "stomp+ssl", "management": "https"}
+
+
+def _wanted(protocol: str, endpoint: Endpoint, kind: str | None) -> Wanted:
+    if endpoint.tls is None:
+        return WANTED[protocol]
+    return replace(
+        WANTED[protocol],
+        speaks=Speaks.TLS,
+        words="TLS",
+        usual_port=_TLS_PORTS[protocol],
+        enable=_tls_of(kind),
+    )
+
+
+def _tls_of(kind: str | None) -> str:
+    return f"add {of_tls(kind)['listener']} and run the converge again"
+
+
 def no_connection(context: Context, protocol: str, client_words: str) -> Unreachable:
     """Explain why a client found no `protocol` on the broker's endpoint.
 
@@ -80,28 +102,33 @@ def no_connection(context: Context, protocol: str, client_words: str) -> Unreach
     found = ports.port(endpoint.host, endpoint.port)
     if found.drips:
         return _drips(endpoint, found)
-    if endpoint.tls is not None and (known := _about_tls(protocol, endpoint, found, client_words)):
+    kind = context.broker.known_kind
+    if endpoint.tls is not None and (known := _about_tls(protocol, endpoint, found, client_words, kind)):
         return known
     others = [] if found.speaks is Speaks.UNRESOLVED else ports.survey(endpoint.host)
-    kind = context.broker.known_kind
     return explain(protocol, endpoint, client_words, found, others, in_container(), kind)
 
 
-def _about_tls(protocol: str, endpoint: Endpoint, found: Port, client_words: str) -> Unreachable | None:
+def _about_tls(
+    protocol: str, endpoint: Endpoint, found: Port, client_words: str, kind: str | None
+) -> Unreachable | None:
     """Explain a broken connection where TLS is expected; None if TLS is not at fault."""
-    from probes import tls  # loading it would slow down --list
+    from probes.tls import reasons, transport  # loading them would slow down --list
 
     if found.speaks is WANTED[protocol].speaks:
         return Unreachable(
             f"{endpoint} answered {found.words or f'in {found.speaks}'}.",
             f"{endpoint.port} speaks {found.speaks} without TLS.",
-            "Correct the port, or have the connector speak TLS (transport ssl in activemq_connectors).",
+            f"Correct the port ({WANTED[protocol].words} inside TLS is usually on {_TLS_PORTS[protocol]}), or "
+            f"{_tls_of(kind)}.",
         )
     if found.speaks not in (Speaks.TLS, Speaks.CLOSES):  # some close the connection of a plaintext client
         return None
-    words = tls.trouble(endpoint, CONNECT_SECONDS)
-    if words is not None and (known := tls.explain(endpoint, words)):
+    words = transport.trouble(endpoint, CONNECT_SECONDS)
+    if words is not None and (known := reasons.explain(endpoint, words, kind)):
         return known
+    if words is None and client_words.startswith(NO_ANSWER):
+        return None  # TLS is agreed: what is inside it is slow
     if words is not None and found.speaks is Speaks.CLOSES:
         return None
     return Unreachable(
@@ -124,7 +151,7 @@ def explain(
 
     `kind` is the broker's, None where nobody knows it.
     """
-    wanted = WANTED[protocol]
+    wanted = _wanted(protocol, endpoint, kind)
     there = [port for port in others if port.number != endpoint.port]
     match found.speaks:
         case Speaks.UNRESOLVED:
@@ -175,7 +202,7 @@ def explain(
     return Unreachable(
         f"{endpoint} answered {found.words or f'in {found.speaks}'}.",
         f"{endpoint.port} speaks {found.speaks}, not {wanted.words}; {_usual(wanted, there)}.",
-        _correct_port(wanted, found, there, kind),
+        _correct_port(protocol, wanted, found, there, kind),
     )
 
 
@@ -267,9 +294,9 @@ def _elsewhere(wanted: Wanted, endpoint: Endpoint, there: list[Port]) -> str:
     return "" if known else f"; {_usual(wanted, there)}"
 
 
-def _correct_port(wanted: Wanted, found: Port, there: list[Port], kind: str | None) -> str:
+def _correct_port(protocol: str, wanted: Wanted, found: Port, there: list[Port], kind: str | None) -> str:
     if found.speaks is Speaks.TLS:
-        return _instead_of_tls(wanted, there)
+        return _instead_of_tls(protocol, wanted, there)
     if found.speaks is Speaks.AMQP_1_0:
         return "This broker speaks AMQP 1.0 only (ActiveMQ does), pika cannot talk to it: use STOMP."
     if any(port.speaks is wanted.speaks for port in there):
@@ -277,16 +304,14 @@ def _correct_port(wanted: Wanted, found: Port, there: list[Port], kind: str | No
     return f"Correct the port; if no port is the right one, {wanted.enabling(kind)}."
 
 
-def _instead_of_tls(wanted: Wanted, there: list[Port]) -> str:
-    """The remedy where a plaintext client has met TLS, which the prober speaks only for STOMP."""
+def _instead_of_tls(protocol: str, wanted: Wanted, there: list[Port]) -> str:
+    """The remedy where a plaintext client has met TLS."""
     plain = " and ".join(str(port.number) for port in there if port.speaks is wanted.speaks)
-    if wanted.speaks is Speaks.STOMP:
-        instead = f"give the plain port, {plain}, or have" if plain else "have"
-        return f"In the endpoints file, {instead} `stomp` say `tls: true` (and `ca_file`, for an issuer unknown here)."
-    limits = f"This prober speaks {wanted.words} in the clear only"
-    if plain:
-        return f"{limits}: give the plain port, {plain}."
-    return f"{limits}: give a plain port that it can reach; what is behind TLS alone it cannot prove yet."
+    instead = f" Or give the plain port, {plain}." if plain else ""
+    return (
+        f"Speak TLS: in a URL {_URLS[protocol]}://, in the endpoints file `tls: true` of `{protocol}` (with the issuer "
+        f"in --ca-file or `ca_file`, if this machine does not trust it).{instead}"
+    )
 
 
 def is_loopback(host: str) -> bool:

@@ -26,16 +26,21 @@ SCHEMA = 1
 KINDS = ("rabbitmq", "activemq")
 PROTOCOLS = ("amqp", "stomp", "management")
 _FILES = ("ca_file", "cert_file", "key_file")  # of an endpoint with TLS
+_OF_TLS = ("plain_port", "client_certificate", "login")  # the same
+CERTIFICATE_DAYS = 14
+_CLIENT_CERTIFICATES = ("none", "offered", "required")
+_LOGINS = ("password", "certificate")
 _OPTIONAL = (
-    *("denied_vhost", "denied_destination", "dead_letter_prefix", "frame_limit", "pair"),
+    *("denied_vhost", "denied_destination", "dead_letter_prefix", "frame_limit", "pair", "certificate_days"),
     *("inventory", "written"),
 )
 PASSWORD_VARIABLE = "BROKERKIT_PASSWORD"  # noqa: S105 - the name of a variable
 _AGAIN = "run the converge (`ansible-playbook -i INVENTORY site.yml`) again, it writes a new one"
+# The first without TLS, the second with it.
 _SCHEMES = {
-    "amqp": ("amqp", 5672),
-    "stomp": ("stomp", 61613),
-    "management": ("http", 15672),
+    "amqp": {"amqp": 5672, "amqps": 5671},
+    "stomp": {"stomp": 61613, "stomp+ssl": 61614},
+    "management": {"http": 15672, "https": 15671},
 }
 
 
@@ -200,6 +205,7 @@ class _Reader:
             listeners=self.listeners(entry.get("listeners"), f"{where}.listeners"),
             inventory=self.text_or_none(entry, where, "inventory"),
             written=self.text_or_none(entry, where, "written"),
+            certificate_days=self.number_or_none(entry, where, "certificate_days") or CERTIFICATE_DAYS,
         )
 
     def only_keys(self, entry: dict[str, Any], where: str, known: tuple[str, ...]) -> None:
@@ -246,14 +252,27 @@ class _Reader:
             return None
         if not isinstance(value, dict):
             self.refuse(where, "is neither null nor an object with port and tls")
-        self.only_keys(value, where, ("port", "tls", *_FILES))
+        self.only_keys(value, where, ("port", "tls", *_FILES, *_OF_TLS))
         speaks_tls = value.get("tls", False)
         if not isinstance(speaks_tls, bool):
             self.refuse(f"{where}.tls", "is neither true nor false")
-        if speaks_tls and not where.endswith(".stomp"):
-            self.refuse(f"{where}.tls", "is not false, and this prober speaks TLS over STOMP alone")
-        tls = self.tls(value, where) if speaks_tls else None
-        return Endpoint(host, self.port(value, where), tls)
+        port, tls = self.port(value, where), self.tls(value, where) if speaks_tls else None
+        for key in _OF_TLS:
+            if tls is None and value.get(key) is not None:
+                self.refuse(f"{where}.{key}", f"is given, and {where}.tls is not true")
+        client = self.one_of(value, where, "client_certificate", _CLIENT_CERTIFICATES)
+        login = self.one_of(value, where, "login", _LOGINS)
+        if login == "certificate" and tls is not None and tls.cert_file is None:
+            self.refuse(f"{where}.login", "is certificate, and there is no cert_file")
+        plain = None if value.get("plain_port") is None else self.port(value, where, "plain_port")
+        return Endpoint(host, port, tls, plain, client or "", login == "certificate")
+
+    def one_of(self, value: dict[str, Any], where: str, key: str, known: tuple[str, ...]) -> str | None:
+        """Return one of the texts that a key may have, None if it is not there."""
+        given = value.get(key)
+        if given is not None and given not in known:
+            self.refuse(f"{where}.{key}", f"is {json.dumps(given)}, known are {', '.join(known)}")
+        return given
 
     def tls(self, value: dict[str, Any], where: str) -> Tls:
         files = {key: self.text_or_none(value, where, key) for key in _FILES}
@@ -264,10 +283,10 @@ class _Reader:
             self.refuse(where, "has one of cert_file and key_file; a certificate needs its key")
         return Tls(**files)
 
-    def port(self, value: dict[str, Any], where: str) -> int:
-        port = value.get("port")
+    def port(self, value: dict[str, Any], where: str, key: str = "port") -> int:
+        port = value.get(key)
         if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
-            self.refuse(f"{where}.port", f"is {json.dumps(port)}, not a port from 1 to 65535")
+            self.refuse(f"{where}.{key}", f"is {json.dumps(port)}, not a port from 1 to 65535")
         return port
 
     def listeners(self, value: Any, where: str) -> tuple[Listener, ...] | None:
@@ -336,19 +355,28 @@ def _is_address(text: str) -> bool:
 
 
 def direct(
-    urls: Mapping[str, str], env: Mapping[str, str], password_file: Path | None, denied_vhost: str | None
+    urls: Mapping[str, str],
+    env: Mapping[str, str],
+    password_file: Path | None,
+    denied_vhost: str | None,
+    tls: Tls | None = None,
+    certificate_login: bool = False,
 ) -> Broker:
     """Return one broker from URLs such as amqp://user@host:5672/vhost, by protocol.
 
-    The password comes from `password_file`, else from the environment. Raises Refusal for a URL that cannot
+    `tls` has the files for URLs with TLS; with `certificate_login` the client's certificate is the login over AMQP and
+    STOMP. The password comes from `password_file`, else from the environment. Raises Refusal for a URL that cannot
     be used, for one that holds a password (every user of the machine can read a process's arguments), for
-    URLs that disagree on the user or the vhost, and when there is no password.
+    URLs that disagree on the user or the vhost, and when there is no password that is needed.
     """
     users: set[str] = set()
     vhosts: set[str] = set()
     endpoints: dict[str, Endpoint] = {}
     for protocol, url in urls.items():
         endpoint, user, vhost = parse_url(protocol, url)
+        if endpoint.tls is not None:
+            by_certificate = certificate_login and protocol != "management"  # whose API asks for a password
+            endpoint = replace(endpoint, tls=tls or Tls(), by_certificate=by_certificate)
         endpoints[protocol] = endpoint
         users.update([user] if user else [])
         vhosts.update([vhost] if vhost else [])
@@ -363,17 +391,44 @@ def direct(
         raise Refusal(
             ExitCode.USAGE, f"The URLs name several vhosts ({', '.join(sorted(vhosts))}): give one."
         )
+    _check_files(endpoints, tls, certificate_login)
     host = next(iter(endpoints.values())).host
+    logs_in = any(not one.by_certificate for one in endpoints.values())
     return Broker(
         name=host,
         kind="rabbitmq",
         host=host,
         user=users.pop(),
-        password=read_password(env, password_file),
+        password=read_password(env, password_file) if logs_in else "",
         vhost=vhosts.pop() if vhosts else "/",
         denied_vhost=denied_vhost,
         endpoints=endpoints,
     )
+
+
+def _check_files(endpoints: Mapping[str, Endpoint], tls: Tls | None, certificate_login: bool) -> None:
+    """Raise Refusal for files of TLS that are not there, belong to no URL, or lack another one."""
+    given = {f"--{key.replace('_', '-')}": getattr(tls, key) for key in _FILES} if tls is not None else {}
+    options = [option for option, path in given.items() if path is not None]
+    options += ["--certificate-login"] * certificate_login
+    if options and all(one.tls is None for one in endpoints.values()):
+        raise Refusal(
+            ExitCode.USAGE,
+            f"{options[0]} belongs to a URL with TLS (amqps://, stomp+ssl:// or https://), and none is given.",
+        )
+    if (given.get("--cert-file") is None) != (given.get("--key-file") is None):
+        raise Refusal(
+            ExitCode.USAGE, "--cert-file and --key-file belong together: give both, or none of them."
+        )
+    if certificate_login and given.get("--cert-file") is None:
+        raise Refusal(
+            ExitCode.USAGE, "--certificate-login needs a certificate: give --cert-file and --key-file."
+        )
+    for option, path in given.items():
+        if path is not None and not (os.path.isfile(path) and os.access(path, os.R_OK)):
+            raise Refusal(
+                ExitCode.NO_INPUT, f"{option} names {path}, which is not there or cannot be read: correct it."
+            )
 
 
 def read_password(env: Mapping[str, str], password_file: Path | None) -> str:
@@ -400,15 +455,18 @@ def read_password(env: Mapping[str, str], password_file: Path | None) -> str:
 def parse_url(protocol: str, url: str) -> tuple[Endpoint, str, str]:
     """Return (endpoint, user, vhost) of `url`; user and vhost are empty where the URL has none.
 
+    The endpoint of a scheme with TLS has a Tls without files.
     An absent or empty path is no vhost, which callers take for "/"; a vhost's slashes are written %2F. Raises
     Refusal; the sentence never repeats the URL, it may hold a password.
     """
     option = f"--{protocol}"
-    scheme, default_port = _SCHEMES[protocol]
-    example = f"{option} {scheme}://USER@HOST:{default_port}" + ("" if protocol == "management" else "/VHOST")
+    schemes = _SCHEMES[protocol]
+    rest = "" if protocol == "management" else "/VHOST"
+    plain, secured = (f"{scheme}://USER@HOST:{port}{rest}" for scheme, port in schemes.items())
+    example = f"{option} {plain} (with TLS {secured})"
     try:
         parts = urlsplit(url)
-        port = default_port if parts.port is None else parts.port
+        port = schemes.get(parts.scheme, 0) if parts.port is None else parts.port
         user, path = unquote(parts.username or "", errors="strict"), _path(parts.path)
     except ValueError as error:  # UnicodeDecodeError too: a percent-encoding of what is not UTF-8
         raise Refusal(ExitCode.USAGE, f"{option}: {error}; give it as {example}.") from None
@@ -419,13 +477,8 @@ def parse_url(protocol: str, url: str) -> tuple[Endpoint, str, str]:
             "arguments; "
             f"take it out, and give it with --password-file FILE (mode 0600) or in {PASSWORD_VARIABLE}.",
         )
-    if parts.scheme != scheme:
-        reason = (
-            "TLS is not supported in a URL, only in the endpoints file (over STOMP)"
-            if parts.scheme in ("amqps", "stomps", "https")
-            else "it is of another scheme"
-        )
-        raise Refusal(ExitCode.USAGE, f"{option}: {reason}; give it as {example}.")
+    if parts.scheme not in schemes:
+        raise Refusal(ExitCode.USAGE, f"{option}: it is of another scheme; give it as {example}.")
     surplus = parts.query or parts.fragment or (path if protocol == "management" else "")
     if not parts.hostname or port == 0 or surplus or "/" in parts.path.removeprefix("/"):
         raise Refusal(
@@ -436,7 +489,8 @@ def parse_url(protocol: str, url: str) -> tuple[Endpoint, str, str]:
     for what, value in (("user", user), ("vhost", path)):
         if problem := text_problem(value):
             raise Refusal(ExitCode.USAGE, f"{option}: the {what} {problem}.")
-    return Endpoint(parts.hostname, port), user, path
+    with_tls = parts.scheme == list(schemes)[1]
+    return Endpoint(parts.hostname, port, Tls() if with_tls else None), user, path
 
 
 def _path(path: str) -> str:

@@ -52,9 +52,9 @@ def ask(protocol: str, endpoint: Endpoint, seconds: float) -> Said | None:
 def _wire(endpoint: Endpoint, seconds: float) -> socket.socket:
     if endpoint.tls is None:
         return dial(endpoint.host, endpoint.port, seconds)
-    from probes import tls  # loading it would slow down --list
+    from probes.tls import transport  # loading it would slow down --list
 
-    return tls.connect(endpoint, seconds)
+    return transport.open_socket(endpoint, seconds)
 
 
 def _answer(peer: socket.socket, question: bytes, seconds: float) -> bytes:

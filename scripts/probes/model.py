@@ -82,6 +82,9 @@ class Endpoint:
     host: str
     port: int
     tls: Tls | None = None
+    plain_port: int | None = None  # of the same protocol without TLS, which must be closed
+    client_certificate: str = ""  # "none", "offered" or "required"; empty where nobody said
+    by_certificate: bool = False  # clients log in by their certificate, without user and password
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -125,7 +128,13 @@ class Broker:
     listeners: tuple[Listener, ...] | None = None
     inventory: str | None = None  # the source of its inventory
     written: str | None = None  # when its entry was last changed
+    certificate_days: int = 14  # a certificate with fewer days left fails
     asked: str = ""  # given by a URL: what the broker said that it is; "?" when it could not be asked
+
+    @property
+    def with_tls(self) -> dict[str, Endpoint]:
+        """Its endpoints that speak TLS, by protocol."""
+        return {protocol: one for protocol, one in self.endpoints.items() if one.tls is not None}
 
     @property
     def known_kind(self) -> str | None:
@@ -237,6 +246,12 @@ class Context:
         """Return where the broker speaks `protocol`; the runner has made sure that it does."""
         return self.broker.endpoints[protocol]
 
+    def login(self, protocol: str) -> tuple[str | None, str | None]:
+        """Return user and password for `protocol`; None twice where the client's certificate is the login."""
+        if self.endpoint(protocol).by_certificate:
+            return None, None
+        return self.broker.user, self.broker.password
+
     def name(self, suffix: str) -> str:
         """Return a name for an object of this probe in this run."""
         return f"{self.prefix}.{suffix}"
@@ -262,6 +277,10 @@ class Settings:
     pairs: dict[str, Pair] = field(
         default_factory=dict
     )  # brokers that share a store, by the name of their pair
+
+
+class Soon(str):
+    """What a probe says that passes now, and before long will not."""
 
 
 ProbeFunction = Callable[[Context], str]
@@ -293,6 +312,7 @@ class Result:
     finding: Finding | None = None
     unreachable: bool = False
     defect: bool = False
+    warns: bool = False  # it passes, and before long will not
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")

@@ -6,6 +6,7 @@ import re
 import shlex
 
 from probes.model import Broker, Failed, NotProven, ProbeStop
+from probes.variables import of_tls
 
 # The words of rabbit_reader, rabbit_channel and rabbit_amqqueue (3.8 to 4.3), each with what is full, what the limit is
 # called, how to look, and how to lift it. The first that fits counts.
@@ -158,6 +159,26 @@ def login_refused(broker: Broker, words: str, only_local: bool | None) -> Failed
         said,
         f"The password is wrong, or there is no user {broker.user}{unsure}.",
         "Compare the password with the vault and run the converge again; the broker's log names the reason.",
+    )
+
+
+def certificate_refused(broker: Broker, words: str) -> Failed:
+    """Explain a refused login by the client's certificate (EXTERNAL)."""
+    said = f"{broker.name} refused the login by certificate: {words}"
+    if "offers no login" in words:
+        return Failed(
+            said,
+            "The broker does not take certificates as logins.",
+            f"Have it take them ({of_tls('rabbitmq')['login']}, with the plugin rabbitmq_auth_mechanism_ssl in "
+            "rabbitmq_plugins and EXTERNAL in auth_mechanisms), or log in with a password.",
+        )
+    return Failed(
+        said,
+        "There is no user of the name that the broker takes from the certificate, or no certificate was asked for.",
+        "The broker's log has the name: declare that user in rabbitmq_topology_users, have another name of the "
+        f"certificate taken ({of_tls('rabbitmq')['login']}: distinguished_name, common_name or "
+        "subject_alternative_name), or show another certificate. The broker has to ask for one: "
+        f"{of_tls('rabbitmq')['clients']}.",
     )
 
 

@@ -15,6 +15,7 @@ MODULES: tuple[str, ...] = (
     "rabbitmq.amqp",
     "rabbitmq.routing",
     "both.stomp",
+    "both.tls",
     "rabbitmq.management",
     "rabbitmq.negative",
     "rabbitmq.durability",

@@ -22,6 +22,7 @@ from probes.model import (
     ProbeStop,
     Result,
     Settings,
+    Soon,
     Status,
     plain,
 )
@@ -108,7 +109,8 @@ def run_one(
     try:
         if book is not None:
             identity.check(context, probe, book)
-        return result(Status.PASS, probe.run(context))
+        said = probe.run(context)
+        return result(Status.PASS, said, warns=isinstance(said, Soon))
     except NotApplicable as stop:
         return result(Status.SKIP, str(stop))
     except ProbeStop as stop:

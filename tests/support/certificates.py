@@ -1,7 +1,7 @@
 """A certificate authority for tests: right certificates, and each kind of wrong one.
 
 `Authority.new` makes an authority, `intermediate` one below it, `issue` a certificate with its key. What a test does
-not name is right: an RSA key of 2048 bits, SHA-256, valid since yesterday and for ten days, for servers and clients.
+not name is right: an RSA key of 2048 bits, SHA-256, valid since yesterday and for 60 days, for servers and clients.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
-DAYS = 10
+DAYS = 60
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class Authority:
 def _authority(
     name: str, flag: bool, issuer: x509.Name, private: PrivateKey, signs: PrivateKey, chain: str
 ) -> Pair:
-    builder = _builder(_subject(name), issuer, private, -1, 10 * DAYS)
+    builder = _builder(_subject(name), issuer, private, -1, 6 * DAYS)
     if flag:
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         builder = builder.add_extension(_signs_certificates(), critical=True)

@@ -10,7 +10,17 @@ from functools import partial
 from probes import diagnosis
 from probes.activemq.destinations import KINDS
 from probes.clients import stomp as stomp_client, stomp_errors
-from probes.model import CONNECT_SECONDS, Context, Failed, Listener, NotApplicable, NotProven, Unreachable
+from probes.model import (
+    CONNECT_SECONDS,
+    Context,
+    Endpoint,
+    Failed,
+    Listener,
+    NotApplicable,
+    NotProven,
+    Tls,
+    Unreachable,
+)
 from probes.registry import probe
 from probes.wire.classify import ANSWER_SECONDS, Port, Speaks, classify, connects
 from probes.wire.waiting import dial
@@ -231,14 +241,11 @@ def _misfit(
 
 def handshake(context: Context, host: str, port: int) -> str | None:
     """Shake hands over TLS and return None, or what came instead. Judging the certificate is left to the client."""
-    import ssl  # loading it would slow down --list
+    from probes.tls import presented, transport  # loading them would slow down --list
 
-    anybody = ssl.create_default_context()
-    anybody.check_hostname = False
-    anybody.verify_mode = ssl.CERT_NONE
+    endpoint, anybody = Endpoint(host, port), presented.without_trust(Tls())
     try:
-        with dial(host, port, context.deadline.left(CONNECT_SECONDS)) as peer:
-            anybody.wrap_socket(peer).close()
+        transport.handshake(endpoint, context.deadline.left(CONNECT_SECONDS), anybody).close()
     except OSError as error:
         return f"no TLS: the connection to it ended with '{error}'"
     return None

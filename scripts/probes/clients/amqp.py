@@ -24,6 +24,7 @@ from probes.model import (
     Context,
     Deadline,
     DeadlineExceeded,
+    Endpoint,
     Failed,
     NotProven,
     ProbeStop,
@@ -32,6 +33,9 @@ from probes.wire.attempts import attempt
 
 # A broker under a resource alarm tells its publishers that they are blocked; waiting longer does not help.
 BLOCKED_SECONDS = 2.0
+
+# pika says so without a word of the broker, which has named the mechanisms that it takes.
+_NOT_OFFERED = re.compile(r"AuthenticationError: Server and client could not negotiate use of the (\w+) auth")
 
 # pika puts the broker's words into its own guess: "ConnectionClosedByBroker: (403) 'ACCESS_REFUSED - …'".
 _BROKER_WORDS = re.compile(r"ConnectionClosedByBroker: \((\d+)\) ['\"](.*)['\"]$")
@@ -165,8 +169,10 @@ def session(context: Context) -> Iterator[Session]:
     """
     broker = context.broker
     try:
-        connection = connect(context, broker.user, broker.password, broker.vhost)
+        connection = connect(context, *context.login("amqp"), broker.vhost)
     except LoginRefused as error:
+        if context.endpoint("amqp").by_certificate:
+            raise refusals.certificate_refused(broker, str(error)) from error
         raise refusals.login_refused(broker, str(error), _only_local(context)) from error
     except VhostRefused as error:
         raise refusals.vhost_refused(broker, broker.vhost, f"{broker.name} said {error}") from error
@@ -180,9 +186,10 @@ def session(context: Context) -> Iterator[Session]:
             _quietly(opened.clean_up)
 
 
-def connect(context: Context, user: str, password: str, vhost: str) -> Any:
+def connect(context: Context, user: str | None, password: str | None, vhost: str) -> Any:
     """Return a pika BlockingConnection that the context's deadline bounds.
 
+    Without a user the client's certificate is the login (mechanism EXTERNAL).
     Raises LoginRefused and VhostRefused for the broker's refusals, and Unreachable with a diagnosis for
     everything that is not the broker's word.
     """
@@ -196,7 +203,7 @@ def connect(context: Context, user: str, password: str, vhost: str) -> Any:
         endpoint.host,
         endpoint.port,
         vhost,
-        pika.PlainCredentials(user, password),
+        pika.credentials.ExternalCredentials() if user is None else pika.PlainCredentials(user, password),
         heartbeat=0,
         connection_attempts=1,
         retry_delay=0,
@@ -206,6 +213,7 @@ def connect(context: Context, user: str, password: str, vhost: str) -> Any:
         client_properties={"connection_name": context.prefix, "product": "Brokerkit smoke.py"},
     )
     try:
+        parameters.ssl_options = _tls(endpoint)
         connection = attempt(context, "amqp", lambda: pika.BlockingConnection(parameters), close)
     except pika.exceptions.AMQPError as error:
         raise _refusal(context, error) from error
@@ -223,10 +231,23 @@ def connect(context: Context, user: str, password: str, vhost: str) -> Any:
     return connection
 
 
+def _tls(endpoint: Endpoint) -> Any:
+    """Return pika's options for TLS, None for a connection without."""
+    if endpoint.tls is None:
+        return None
+    import pika
+
+    from probes.tls import transport  # loading it would slow down --list
+
+    return pika.SSLOptions(transport.client(endpoint.tls), server_hostname=endpoint.host)
+
+
 def _refusal(context: Context, error: Exception) -> Exception:
     """Distinguish a refusal by the broker from a broken connection; pika's class names only guess."""
     import pika
 
+    if (offered := _NOT_OFFERED.search(repr(error))) is not None:
+        return LoginRefused(f"the broker offers no login by {offered[1]}")
     said = _BROKER_WORDS.search(str(error))
     limited = said is not None and refusals.limit(context.broker, context.broker.vhost, said[2]) is not None
     if said is not None and isinstance(error, pika.exceptions.ProbableAuthenticationError) and not limited:

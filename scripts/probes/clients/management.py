@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from probes import diagnosis, refusals
-from probes.model import CONNECT_SECONDS, Context, DeadlineExceeded, Failed, NotProven
+from probes.model import CONNECT_SECONDS, Context, DeadlineExceeded, Endpoint, Failed, NotProven
 from probes.wire.attempts import attempt
 from probes.wire.waiting import dial
 
@@ -50,7 +51,7 @@ def request(
     def ask() -> tuple[int, bytes]:
         seconds = context.deadline.handshake()
         connection = http.client.HTTPConnection(endpoint.host, endpoint.port)
-        connection.sock = dial(endpoint.host, endpoint.port, seconds, CONNECT_SECONDS)
+        connection.sock = _wire(endpoint, seconds)
         try:
             connection.sock.settimeout(seconds)
             connection.request(method, path, headers={"Authorization": f"Basic {token}"})
@@ -77,6 +78,14 @@ def request(
             f"{endpoint.port} speaks HTTP and is not RabbitMQ's management API (a console, a proxy?).",
             "Correct the port; RabbitMQ's management is on 15672 unless it is declared elsewhere.",
         ) from None
+
+
+def _wire(endpoint: Endpoint, seconds: float) -> socket.socket:
+    if endpoint.tls is None:
+        return dial(endpoint.host, endpoint.port, seconds, CONNECT_SECONDS)
+    from probes.tls import transport  # loading it would slow down --list
+
+    return transport.open_socket(endpoint, seconds, CONNECT_SECONDS)
 
 
 def get(context: Context, path: str) -> Any:

@@ -298,7 +298,7 @@ def session(context: Context, version: str = "1.2", **options: Any) -> Iterator[
     broker = context.broker
     try:
         with (
-            connect(context, version, broker.user, broker.password, broker.vhost, **options) as opened,
+            connect(context, version, *context.login("stomp"), broker.vhost, **options) as opened,
             blamed(context),
             _words(context),
         ):
@@ -375,7 +375,7 @@ def connect(
             raise
         except Exception as error:  # stomp.py raises the socket's errors and its own, all without a reason
             words = str(error) or "no reason given"
-            if isinstance(error, ConnectionLost) and password == context.broker.password:
+            if isinstance(error, ConnectionLost) and password and password == context.broker.password:
                 _refuse_unfit(context, words)
             raise diagnosis.no_connection(context, "stomp", words) from error
         yield Session(context, connection, inbox)
@@ -394,7 +394,7 @@ def _refuse_unfit(context: Context, words: str) -> None:
 
 def _attempt(transport: Any, context: Context) -> None:
     """Stand in for stomp.py's own way to connect, which has no end where a name does not resolve, and speaks TLS in two
-    threads: see tls.py."""
+    threads: see tls/transport.py."""
     endpoint = context.endpoint("stomp")
     transport.socket = wire(context)
     transport.socket.settimeout(
@@ -408,9 +408,9 @@ def wire(context: Context) -> socket.socket:
     endpoint, seconds = context.endpoint("stomp"), context.deadline.left(CONNECT_SECONDS)
     if endpoint.tls is None:
         return dial(endpoint.host, endpoint.port, context.deadline.handshake(), CONNECT_SECONDS)
-    from probes import tls  # loading it would slow down --list
+    from probes.tls import transport  # loading it would slow down --list
 
-    return tls.connect(endpoint, seconds)
+    return transport.connect(endpoint, seconds)
 
 
 def refusal(context: Context, user: str | None, password: str | None, vhost: str) -> str | None:

@@ -159,7 +159,7 @@ def password_management(context: Context) -> str:
 def vhost_amqp(context: Context) -> str:
     broker, vhost = context.broker, _denied_vhost(context)
     try:
-        amqp_client.close(amqp_client.connect(context, broker.user, broker.password, vhost))
+        amqp_client.close(amqp_client.connect(context, *context.login("amqp"), vhost))
     except VhostRefused as refusal:
         if "refused for user" in str(refusal):
             return f"refused: {str(refusal).replace('NOT_ALLOWED - ', '')}"
@@ -185,7 +185,7 @@ def vhost_amqp(context: Context) -> str:
 )
 def vhost_stomp(context: Context) -> str:
     broker, vhost = context.broker, _denied_vhost(context)
-    words = stomp_client.refusal(context, broker.user, broker.password, vhost)
+    words = stomp_client.refusal(context, *context.login("stomp"), vhost)
     if words is None:
         raise _opened(context, vhost)
     if "Virtual host" in words and stomp_client.vhost_exists(context, vhost):

@@ -159,6 +159,7 @@ def _result(result: Result) -> dict[str, object]:
         "status": str(result.status),
         "seconds": round(result.seconds, 3),
         "detail": result.detail,
+        "warns": result.warns,
         "came_back": finding and finding.came_back,
         "meaning": finding and finding.meaning,
         "remedy": finding and finding.remedy,
@@ -228,6 +229,11 @@ def to_prometheus(run: Run) -> str:
         "brokerkit_probe_skipped", "The probe did not apply (always 1).", [(_labels(r), 1.0) for r in skipped]
     )
     metric(
+        "brokerkit_probe_warning",
+        "The probe passed, and will fail before long (always 1).",
+        [(_labels(result), 1.0) for result in ran if result.warns],
+    )
+    metric(
         "brokerkit_broker_reachable",
         "Whether any probe reached the broker (1) or none did (0).",
         [(f'{{broker="{_escape(b.name)}"}}', float(b not in run.unavailable())) for b in run.brokers],
@@ -259,23 +265,26 @@ def _escape(value: str) -> str:
 
 
 def to_nagios(run: Run) -> tuple[str, int]:
-    """Return one line with performance data, and the state: 0 OK, 2 CRITICAL, 3 UNKNOWN (1 is not used).
+    """Return one line with performance data, and the state: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
 
     The worst comes first: of a long line a pager shows the beginning.
 
     A failed probe or a broker that cannot be reached is CRITICAL; a probe that could not run, or a run that
-    proved nothing, is UNKNOWN.
+    proved nothing, is UNKNOWN. A probe that passes and will not before long is a WARNING.
     """
     if run.count(Status.FAIL) or run.unavailable():
         word, state = "CRITICAL", 2
     elif run.count(Status.ERROR) or not run.count(Status.PASS):
         word, state = "UNKNOWN", 3
+    elif any(result.warns for result in run.results):
+        word, state = "WARNING", 1
     else:
         word, state = "OK", 0
     down = {broker.name for broker in run.unavailable()}
     worst = sorted(
-        (result for result in run.results if result.status in (Status.FAIL, Status.ERROR)),
+        (result for result in run.results if result.warns or result.status in (Status.FAIL, Status.ERROR)),
         key=lambda result: (
+            result.warns,
             result.broker not in down,  # unreachable brokers before misbehaving ones
             result.status is not Status.FAIL,
             ".connect" not in result.probe.name,

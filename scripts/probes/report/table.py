@@ -56,7 +56,7 @@ def _print_broker(console: Console, broker: Broker, results: list[Result]) -> No
     name_width = max((len(result.probe.name) for result in results), default=0)
     for result in results:
         line = Text.assemble(
-            (f"{_WORDS[result.status]:<6} ", _STYLES[result.status]),
+            (f"{'soon' if result.warns else _WORDS[result.status]:<6} ", _style(result)),
             f"{result.probe.name:<{name_width}} ",
             (f"{result.seconds:5.2f} s  ", "dim"),
             result.detail,
@@ -64,6 +64,10 @@ def _print_broker(console: Console, broker: Broker, results: list[Result]) -> No
         # One line for a probe: what failed is told in full below.
         line.truncate(console.width, overflow="ellipsis")
         console.print(line)
+
+
+def _style(result: Result) -> str:
+    return "yellow" if result.warns else _STYLES[result.status]
 
 
 def _about(broker: Broker) -> str:

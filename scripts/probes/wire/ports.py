@@ -14,7 +14,7 @@ DIAGNOSIS_SECONDS = 3.0
 _CONNECT_SECONDS = 1.0
 
 # Where brokers listen by default: RabbitMQ's networking guide, ActiveMQ's activemq.xml.
-WELL_KNOWN_PORTS = (5672, 5671, 61613, 61614, 61616, 1883, 15672, 8080, 8161)
+WELL_KNOWN_PORTS = (5672, 5671, 61613, 61614, 61612, 61616, 1883, 15672, 15671, 8080, 8161)
 
 
 class PortBook:

@@ -18,11 +18,12 @@ LIBRARY = {
 }
 PROBER = {
     "wire": set(),
-    "clients": {"wire"},
+    "tls": {"wire"},
+    "clients": {"wire", "tls"},
     "report": set(),
-    "both": {"wire", "clients"},
+    "both": {"wire", "tls", "clients"},
     "rabbitmq": {"wire", "clients"},
-    "activemq": {"wire", "clients"},
+    "activemq": {"wire", "tls", "clients"},
 }
 
 

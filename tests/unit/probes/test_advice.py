@@ -33,11 +33,12 @@ RABBITMQCTL = {
 OTHERS = {"endpoint_user", "endpoint_password", "endpoint_vhost", "endpoint_host", "endpoint_ca_file"}
 OTHERS |= {"endpoint_cert_file", "endpoint_key_file", "endpoint_denied_vhost", "endpoint_denied_destination"}
 OTHERS |= {"endpoint_dead_letter_prefix", "rabbitmq_stomp", "rabbitmq_management"}
+OTHERS |= {"rabbitmq_auth_mechanism_ssl"}
 
 
 def sentences() -> Iterator[tuple[str, str]]:
     """Every text in the code of the probes that is no docstring: (file, text); fields of f-strings are left out."""
-    for path in sorted(PROBES.glob("*.py")):
+    for path in sorted(PROBES.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         docs = {id(node.body[0].value) for node in ast.walk(tree) if _has_doc(node)}  # type: ignore[attr-defined]
         inside = {

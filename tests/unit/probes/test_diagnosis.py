@@ -9,7 +9,7 @@ import pytest
 from loopback import server
 from probes import refusals
 from probes.diagnosis import WANTED, explain, in_container, is_loopback
-from probes.model import Broker, Endpoint, Unreachable
+from probes.model import Broker, Endpoint, Tls, Unreachable
 from probes.wire.classify import Port, Speaks
 from probes.wire.ports import PortBook
 
@@ -208,15 +208,27 @@ def test_a_port_is_looked_at_once() -> None:
     assert len(seen) == looked
 
 
-@pytest.mark.parametrize("protocol", ["amqp", "management"])
-def test_tls_is_not_advised_where_the_prober_does_not_speak_it(protocol: str) -> None:
-    """The loader refuses `tls: true` there."""
+@pytest.mark.parametrize(
+    ("protocol", "scheme"), [("amqp", "amqps"), ("stomp", "stomp+ssl"), ("management", "https")]
+)
+def test_tls_is_advised_to_a_client_in_the_clear(protocol: str, scheme: str) -> None:
     alone = found(protocol, 5671, Speaks.TLS).finding
-    assert "tls: true" not in alone.remedy and "in the clear only" in alone.remedy
+    assert f"{scheme}://" in alone.remedy and f"`tls: true` of `{protocol}`" in alone.remedy
+    assert "plain port" not in alone.remedy
     beside = found(protocol, 5671, Speaks.TLS, (5672, WANTED[protocol].speaks)).finding
-    assert beside.remedy.endswith("give the plain port, 5672.")
+    assert beside.remedy.endswith("Or give the plain port, 5672.")
 
 
-def test_tls_is_advised_over_stomp() -> None:
-    assert "`tls: true`" in found("stomp", 61614, Speaks.TLS).finding.remedy
-    assert "61613" in found("stomp", 61614, Speaks.TLS, (61613, Speaks.STOMP)).finding.remedy
+@pytest.mark.parametrize("kind", ["rabbitmq", "activemq", None])
+def test_where_no_listener_with_tls_is_those_that_there_are_are_named(kind: str | None) -> None:
+    endpoint = Endpoint("h", 5671, Tls())
+    there = [Port("h", 61614, Speaks.TLS), Port("h", 5672, Speaks.AMQP_0_9_1)]
+    port = Port("h", 5671, Speaks.REFUSED)
+    stop = explain("amqp", endpoint, "", port, there, container=False, kind=kind)
+    assert stop.finding.meaning == "Nothing listens on h:5671; TLS is on 61614 there."
+    stop = explain("amqp", endpoint, "", port, there[1:], container=False, kind=kind)
+    assert "TLS is not enabled. The host does listen on 5672 (AMQP 0-9-1)." in stop.finding.meaning
+    for name in {"rabbitmq": ["rabbitmq_"], "activemq": ["activemq_"]}.get(
+        kind or "", ["rabbitmq_", "activemq_"]
+    ):
+        assert name in stop.finding.remedy

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from probes import endpoints
-from probes.model import Endpoint, ExitCode, Listener, Refusal
+from probes.model import Endpoint, ExitCode, Listener, Refusal, Tls
 
 PASSWORD = "geheim-4711"
 
@@ -112,7 +112,17 @@ def of(**changes: Any) -> Change:
         (of(amqp={"port": True}), "brokers[0].amqp.port is true"),
         (of(amqp={"port": 5672.0}), "brokers[0].amqp.port is 5672.0"),
         (of(amqp={}), "brokers[0].amqp.port is null"),
-        (of(amqp={"port": 5671, "tls": True}), "brokers[0].amqp.tls is not false"),
+        (of(amqp={"port": 5671, "plain_port": 5672}), "brokers[0].amqp.plain_port is given, and"),
+        (
+            of(amqp={"port": 5671, "tls": True, "plain_port": 0}),
+            "brokers[0].amqp.plain_port is 0, not a port",
+        ),
+        (
+            of(amqp={"port": 5671, "tls": True, "client_certificate": "maybe"}),
+            'brokers[0].amqp.client_certificate is "maybe", known are none, offered, required',
+        ),
+        (of(amqp={"port": 5671, "tls": True, "login": "certificate"}), "and there is no cert_file"),
+        (of(certificate_days=0), "certificate_days is neither null nor a number above 0"),
         (of(stomp={"port": 61612, "tls": 1}), "brokers[0].stomp.tls is neither true nor false"),
         (
             of(stomp={"port": 61612, "tls": True, "ca_file": "/nowhere.pem"}),
@@ -195,8 +205,9 @@ def test_urls(protocol: str, url: str, expected: tuple[Endpoint, str, str]) -> N
         ("amqp", "amqp://smoke:@h/v", "holds a password"),
         ("stomp", "amqp://h", "another scheme"),
         ("amqp", "10.0.0.1:5672", "another scheme"),
-        ("amqp", "amqps://h", "TLS is not supported"),
-        ("management", "https://h", "TLS is not supported"),
+        ("amqp", "stomp+ssl://h", "another scheme"),
+        ("stomp", "stomps://h", "with TLS stomp+ssl://USER@HOST:61614/VHOST"),
+        ("management", "amqps://h", "with TLS https://USER@HOST:15671)"),
         ("amqp", "amqp://h:port", "amqp://USER@HOST"),
         ("amqp", "amqp://h:65536", "amqp://USER@HOST"),
         ("amqp", "amqp://h:0/v", "not of the form"),
@@ -270,6 +281,60 @@ def test_urls_that_do_not_fit_together_are_refused(urls: dict[str, str], words: 
     with pytest.raises(Refusal) as caught:
         endpoints.direct(urls, {}, None, None)
     assert words in str(caught.value) and caught.value.code is ExitCode.USAGE
+
+
+TLS_URLS = {"amqp": "amqps://smoke@h/shop", "stomp": "stomp+ssl://h"}
+
+
+def test_urls_with_tls_have_their_own_ports_and_the_files_that_are_given() -> None:
+    tls = Tls(ca_file=__file__)
+    urls = TLS_URLS | {"management": "https://h"}
+    broker = endpoints.direct(urls, {endpoints.PASSWORD_VARIABLE: PASSWORD}, None, None, tls)
+    ports = {"amqp": 5671, "stomp": 61614, "management": 15671}
+    assert broker.endpoints == {name: Endpoint("h", port, tls) for name, port in ports.items()}
+    mixed = endpoints.direct(
+        URLS | {"amqp": "amqps://smoke@h"}, {endpoints.PASSWORD_VARIABLE: "x"}, None, None
+    )
+    assert set(mixed.with_tls) == {"amqp"}
+
+
+def test_a_login_by_certificate_needs_no_password_unless_something_else_does() -> None:
+    tls = Tls(cert_file=__file__, key_file=__file__)
+    broker = endpoints.direct(TLS_URLS, {}, None, None, tls, certificate_login=True)
+    assert broker.endpoints["amqp"].by_certificate and broker.endpoints["stomp"].by_certificate
+    with pytest.raises(Refusal, match="BROKERKIT_PASSWORD is empty"):
+        endpoints.direct(TLS_URLS | {"management": "https://h"}, {}, None, None, tls, certificate_login=True)
+
+
+@pytest.mark.parametrize(
+    ("urls", "tls", "login", "words"),
+    [
+        (URLS, Tls(ca_file=__file__), False, "--ca-file belongs to a URL with TLS"),
+        (URLS, Tls(), True, "--certificate-login belongs to a URL with TLS"),
+        (TLS_URLS, Tls(cert_file=__file__), False, "--cert-file and --key-file belong together"),
+        (TLS_URLS, Tls(key_file=__file__), False, "--cert-file and --key-file belong together"),
+        (TLS_URLS, Tls(ca_file="/nowhere.pem"), False, "--ca-file names /nowhere.pem, which is not there"),
+        (TLS_URLS, Tls(), True, "--certificate-login needs a certificate"),
+    ],
+)
+def test_files_that_do_not_fit_are_refused(urls: dict[str, str], tls: Tls, login: bool, words: str) -> None:
+    with pytest.raises(Refusal, match=words):
+        endpoints.direct(urls, {endpoints.PASSWORD_VARIABLE: "x"}, None, None, tls, login)
+
+
+def test_tls_is_read_for_every_protocol(tmp_path: Path) -> None:
+    files = {"ca_file": __file__, "cert_file": __file__, "key_file": __file__}
+    given = {"plain_port": 5672, "client_certificate": "required", "login": "certificate"}
+    entry = document()
+    of(
+        amqp={"port": 5671, "tls": True, **files, **given},
+        stomp=None,
+        management={"port": 15671, "tls": True},
+        certificate_days=30,
+    )(entry)
+    (broker,) = endpoints.load(write(tmp_path / "endpoints.json", json.dumps(entry)))
+    assert broker.endpoints["amqp"] == Endpoint("10.61.13.11", 5671, Tls(**files), 5672, "required", True)
+    assert broker.endpoints["management"].tls == Tls() and broker.certificate_days == 30
 
 
 # What somebody, or a program, may leave where something else belongs.

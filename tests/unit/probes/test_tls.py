@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from loopback import Handler, answers, server
 from probes.clients import stomp as stomp_client
 from probes.model import Broker, Context, Deadline, Endpoint, Settings, Tls, Unreachable
-from probes.tls import connect, trouble
+from probes.tls.transport import client, connect, trouble
 
 CONNECTED = b"CONNECTED\nversion:1.2\nserver:test\n\n\0"
 Speak = Callable[..., Handler]
@@ -92,7 +93,7 @@ def test_a_certificate_for_another_host_is_named_as_the_reason(
 ) -> None:
     with server(over_tls(answers(CONNECTED))) as port, pytest.raises(Unreachable) as caught:
         attempt(port, Tls(ca_file=certificate[0]), host="localhost")
-    assert caught.value.finding.meaning == "The certificate is not one for localhost."
+    assert caught.value.finding.meaning == "The certificate is not one for localhost; it is for 127.0.0.1."
     assert "endpoint_host" in caught.value.finding.remedy
 
 
@@ -112,7 +113,7 @@ def test_a_broker_that_asks_for_a_certificate_says_so(
     with server(speaking) as port, pytest.raises(Unreachable) as caught:
         attempt(port, Tls(ca_file=certificate[0]))
     assert "only clients that show a certificate" in caught.value.finding.meaning
-    assert "in endpoint_cert_file and endpoint_key_file" in caught.value.finding.remedy
+    assert "endpoint_cert_file and endpoint_key_file" in caught.value.finding.remedy
 
 
 def test_another_protocol_inside_tls_is_not_taken_for_trouble_with_tls(
@@ -128,3 +129,15 @@ def test_a_listener_in_the_clear_is_not_taken_for_one_with_tls() -> None:
     with server(answers(b"ERROR\nmessage:what\n\n\0")) as port, pytest.raises(Unreachable) as caught:
         attempt(port, Tls())
     assert "without TLS" in caught.value.finding.meaning
+
+
+def test_connections_share_a_context_until_its_files_change(
+    certificate: tuple[str, str], tmp_path: Path
+) -> None:
+    trusted = tmp_path / "ca.pem"
+    trusted.write_bytes(Path(certificate[0]).read_bytes())
+    tls = Tls(ca_file=str(trusted))
+    first = client(tls)
+    assert client(tls) is first
+    trusted.write_bytes(Path(certificate[0]).read_bytes() + b"\n")
+    assert client(tls) is not first

@@ -1,0 +1,102 @@
+"""Handshakes that look at a listener: what it presents, the old versions it agrees to, the strangers it lets in."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from certificates import Authority, Pair
+from loopback import Handler, server
+from probes.model import Endpoint, Tls
+from probes.tls import handshakes, presented
+
+HOST = "127.0.0.1"
+Listener = Callable[[ssl.SSLSocket], None]
+
+
+def answers_amqp(peer: ssl.SSLSocket) -> None:
+    peer.recv(64)
+    peer.sendall(b"\x01\x00\x00")
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority.new("Test CA")
+
+
+@pytest.fixture(scope="module")
+def pair(authority: Authority) -> Pair:
+    return authority.intermediate("Branch CA").issue(HOST, "mq.test")
+
+
+def listener(
+    folder: Path, authority: Authority, pair: Pair, verify: int = ssl.CERT_NONE, old: bool = False
+) -> Handler:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*pair.write(folder, "mq"))
+    context.load_verify_locations(authority.write(folder))
+    context.verify_mode = ssl.VerifyMode(verify)
+    if old:
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = ssl.TLSVersion.TLSv1
+
+    def inside(peer: socket.socket) -> None:
+        with context.wrap_socket(peer, server_side=True) as wrapped:
+            answers_amqp(wrapped)
+
+    return inside
+
+
+def test_what_is_agreed_and_the_chain_to_the_trusted_authority(
+    tmp_path: Path, authority: Authority, pair: Pair
+) -> None:
+    with server(listener(tmp_path, authority, pair)) as port:
+        endpoint = Endpoint(HOST, port, Tls(authority.write(tmp_path)))
+        assert handshakes.agreed(endpoint, 5).startswith("TLSv1.3 TLS_")
+        chain = handshakes.verified_chain(endpoint, 5)
+    assert [one.subject for one in chain] == ["CN=test broker", "CN=Branch CA", "CN=Test CA"]
+    assert chain[0].names == ("mq.test", HOST) and chain[-1].self_signed and not chain[0].self_signed
+    assert 59 < chain[0].days_left(presented.now()) < 60
+
+
+def test_what_is_presented_is_seen_without_trust(tmp_path: Path, authority: Authority, pair: Pair) -> None:
+    with server(listener(tmp_path, authority, pair)) as port:
+        chain = presented.presented(Endpoint(HOST, port, Tls()), 5)
+    assert [one.subject for one in chain] == ["CN=test broker", "CN=Branch CA"]
+    with server(lambda peer: None) as port:
+        assert presented.presented(Endpoint(HOST, port, Tls()), 5) == ()
+    assert presented.subjects(authority.write(tmp_path)) == ["CN=Test CA"]
+    assert (
+        presented.subjects(None) == presented.subjects("/nowhere.pem") == presented.subjects(__file__) == []
+    )
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_an_old_version_is_found_where_it_is_agreed_to(
+    tmp_path: Path, authority: Authority, pair: Pair, old: bool
+) -> None:
+    with server(listener(tmp_path, authority, pair, old=old)) as port:
+        assert handshakes.old_version(Endpoint(HOST, port, Tls()), 5) == ("TLSv1.1" if old else "")
+
+
+@pytest.mark.parametrize(
+    ("verify", "without", "stranger"),
+    [
+        (ssl.CERT_NONE, True, True),
+        (ssl.CERT_OPTIONAL, True, False),
+        (ssl.CERT_REQUIRED, False, False),
+    ],
+)
+def test_who_is_let_in(
+    tmp_path: Path, authority: Authority, pair: Pair, verify: int, without: bool, stranger: bool
+) -> None:
+    with server(listener(tmp_path, authority, pair, verify)) as port:
+        endpoint = Endpoint(HOST, port, Tls(authority.write(tmp_path)))
+        assert handshakes.let_in("amqp", endpoint, 5, stranger=False) is without
+        assert handshakes.let_in("amqp", endpoint, 5, stranger=True) is stranger
