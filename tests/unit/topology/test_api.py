@@ -14,6 +14,8 @@ import pytest
 from brokers.rabbitmq import api
 from brokers.rabbitmq.request import Request
 
+POLL = 0.01  # seconds until a server notices that it is to end; half a second by default
+
 
 class Stub(BaseHTTPRequestHandler):
     """Answers what the test put into ``script``, one entry a request: (status, body), or None to hang up."""
@@ -50,7 +52,7 @@ def stub(
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(POLL,), daemon=True).start()
     url = f"{'https' if context else 'http'}://127.0.0.1:{server.server_port}{path}"
     spare = access.pop("spare", None)
     client = api.Client(api.Access(url, "app", "hush-hush", **{"timeout": 5, **access}), spare)
@@ -179,7 +181,7 @@ def test_a_booting_broker_is_waited_for():
     def boot() -> None:
         handler = type("Scripted", (Stub,), {"script": [(200, b"{}")], "seen": []})
         started.append(ThreadingHTTPServer(("127.0.0.1", port), handler))
-        started[0].serve_forever()
+        started[0].serve_forever(POLL)
 
     timer = threading.Timer(0.5, boot)
     timer.start()
