@@ -130,7 +130,14 @@ def _about_tls(
     if words is None and client_words.startswith(NO_ANSWER):
         return None  # TLS is agreed: what is inside it is slow
     if words is not None and found.speaks is Speaks.CLOSES:
-        return None
+        settings = of_tls(kind)
+        return Unreachable(
+            f"{endpoint} accepts connections and closes them at once ({words}).",
+            "A broker that cannot read its certificate or its key does that, and one that starts or has no connections "
+            "left.",
+            f"Read the broker's log for this moment: it names a file that is missing or that its user may not read "
+            f"({settings['certificate']}, {settings['key']}).",
+        )
     return Unreachable(
         f"{endpoint} speaks TLS, and the connection inside it broke: {words or client_words}.",
         "What listens there speaks another protocol inside TLS, or the broker ended this connection.",

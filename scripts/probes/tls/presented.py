@@ -25,6 +25,7 @@ class Certificate:
     names: tuple[str, ...]
     starts: datetime.datetime
     ends: datetime.datetime
+    digest: str = ""  # that its issuer has signed; empty where the signature is over the certificate itself
 
     @property
     def self_signed(self) -> bool:
@@ -67,7 +68,14 @@ def decode(chain: Sequence[bytes]) -> tuple[Certificate, ...]:
             names += map(str, alternative.get_values_for_type(x509.IPAddress))
         subject, issuer = one.subject.rfc4514_string(), one.issuer.rfc4514_string()
         found.append(
-            Certificate(subject, issuer, tuple(names), one.not_valid_before_utc, one.not_valid_after_utc)
+            Certificate(
+                subject,
+                issuer,
+                tuple(names),
+                one.not_valid_before_utc,
+                one.not_valid_after_utc,
+                one.signature_hash_algorithm.name if one.signature_hash_algorithm else "",
+            )
         )
     return tuple(found)
 

@@ -33,6 +33,10 @@ _SHOW_ONE = (
 )
 _TRUST = "Give the issuer's certificate in endpoint_ca_file (or --ca-file)"
 
+_WEAK_DIGEST = "digest algorithm too weak"
+_WEAK = ("md5", "sha1")
+_NO_AGREEMENT = "handshake failure"
+
 _REASONS = (
     # Files of this side.
     _Reason(
@@ -75,7 +79,7 @@ _REASONS = (
         "certificate in endpoint_ca_file.",
     ),
     _Reason(
-        "digest algorithm too weak",
+        _WEAK_DIGEST,
         "The certificate is signed over SHA-1 or MD5, which can be forged.",
         "Issue it again with SHA-256 ({certificate}).",
     ),
@@ -143,6 +147,11 @@ _REASONS = (
         _SHOW_ANOTHER,
     ),
     _Reason(
+        "bad signature",
+        "The broker's key is not that of the certificate that it presents.",
+        "Give the two that belong together ({key} and {certificate}), and run the converge again.",
+    ),
+    _Reason(
         "alert internal error",
         "The broker cannot use its own certificate or key.",
         "Read the broker's log for this moment: a file is missing or unreadable, or {key} is not the key of "
@@ -159,7 +168,7 @@ _REASONS = (
         "Leave out the list of ciphers, which makes the defaults count, and read the broker's log for this moment.",
     ),
     _Reason(
-        "handshake failure",
+        _NO_AGREEMENT,
         "The two share no version of TLS and no cipher, or the broker lets in only clients that show a certificate.",
         f"{_SHOW_ONE} The broker's log names its side.",
     ),
@@ -174,7 +183,7 @@ def explain(endpoint: Endpoint, words: str, kind: str | None = None) -> Unreacha
     reason = _reason(words)
     if reason is None:
         return None
-    facts = presented(endpoint, CONNECT_SECONDS) if "{" in reason.meaning else ()
+    facts = presented(endpoint, CONNECT_SECONDS)
     trusted = subjects((endpoint.tls or Tls()).ca_file)
     return sentence(endpoint, words, kind, facts, trusted, now())
 
@@ -199,6 +208,9 @@ def sentence(
     reason = _reason(words)
     if reason is None:
         return None
+    if reason.words == _NO_AGREEMENT and any(one.digest in _WEAK and not one.self_signed for one in chain):
+        # A broker does not present what this client has said that it does not take, and says no more than this.
+        reason = _reason(_WEAK_DIGEST) or reason
     settings = of_tls(kind)
     facts = {"host": endpoint.host} | settings | _facts(chain, moment)
     facts |= _issuer(chain, trusted, settings["certificate"])

@@ -141,3 +141,10 @@ def test_connections_share_a_context_until_its_files_change(
     assert client(tls) is first
     trusted.write_bytes(Path(certificate[0]).read_bytes() + b"\n")
     assert client(tls) is not first
+
+
+def test_a_broker_that_cannot_read_its_files_hangs_up(certificate: tuple[str, str]) -> None:
+    with server(lambda peer: None) as port, pytest.raises(Unreachable) as caught:
+        attempt(port, Tls(ca_file=certificate[0]))
+    assert "cannot read its certificate or its key" in caught.value.finding.meaning
+    assert "activemq_tls_key" in caught.value.finding.remedy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from probes import variables
@@ -57,6 +58,7 @@ def said(
         ("[SSL: SSLV3_ALERT_BAD_CERTIFICATE] sslv3 alert bad certificate", "did not take this one"),
         ("[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca", "does not know who issued"),
         ("[SSL: SSLV3_ALERT_UNSUPPORTED_CERTIFICATE] alert unsupported certificate", "not for clients"),
+        ("[SSL: BAD_SIGNATURE] bad signature", "key is not that of the certificate"),
         ("[SSL: TLSV1_ALERT_INTERNAL_ERROR] tlsv1 alert internal error", "cannot use its own certificate"),
         ("[SSL: TLSV1_ALERT_PROTOCOL_VERSION] tlsv1 alert protocol version", "no version of TLS"),
         ("[SSL: TLSV1_ALERT_INSUFFICIENT_SECURITY] alert insufficient security", "no cipher"),
@@ -103,6 +105,14 @@ def test_the_certificate_of_the_chain_whose_time_is_wrong_is_named() -> None:
     early = Certificate("CN=branch", "CN=root", (), NOW + DAY, NOW + 9 * DAY)
     words = "certificate is not yet valid"
     assert "CN=branch has not begun before 2026-11-29 12:00 UTC" in said(words, (LEAF, early)).meaning
+
+
+def test_a_weak_signature_that_the_broker_does_not_even_present_is_named() -> None:
+    words = "[SSL: SSLV3_ALERT_HANDSHAKE_FAILURE] sslv3 alert handshake failure"
+    weak = replace(LEAF, digest="sha1")
+    assert "signed over SHA-1" in said(words, (weak, BRANCH)).meaning
+    root = replace(BRANCH, issuer=BRANCH.subject, digest="sha1")  # nobody verifies what signs itself
+    assert "no version of TLS" in said(words, (replace(LEAF, digest="sha256"), root)).meaning
 
 
 def test_what_was_not_seen_is_not_made_up() -> None:

@@ -276,6 +276,20 @@ def test_tls_to_a_plain_listener_is_said():
             client.get("/api/x")
 
 
+def test_plain_http_to_a_tls_listener_is_said():
+    def alert(listener):
+        peer, _ = listener.accept()
+        with peer:
+            peer.recv(4096)
+            peer.sendall(b"\x15\x03\x03\x00\x02\x02\x0a")  # what RabbitMQ's listener answers
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=alert, args=(listener,), daemon=True).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(api.ApiError, match="speaks TLS; write it with https://"):
+            api.Client(api.Access(url, "u", "p", timeout=5)).get("/api/x")
+
+
 def test_where_nothing_listens_a_stopped_application_is_thought_of():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 READ_ATTEMPTS = 3
 PAUSE_SECONDS = 0.3
 REJECTIONS = (400, 404, 409, 412)
+_TLS_ALERT = "\x15\x03"  # how a listener with TLS answers a client without
 
 
 class ApiError(Exception):
@@ -134,6 +135,11 @@ class Client:
             return response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
             self.close()
+            if not self._tls and _TLS_ALERT in str(error):
+                raise ApiError(
+                    f"{self.access.url} speaks TLS; write it with https://, and set {self.access.prefix}ca_file to the "
+                    "authority that signed its certificate"
+                ) from None
             raise Interrupted(
                 f"the connection to {self._where(request.path)} broke during {request.method} "
                 f"({_reason(error)}); "
