@@ -1,0 +1,38 @@
+"""Filters of playbooks/audit.yml: what was read of a host, as findings and as a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..module_utils.brokers.host import audit
+from ..module_utils.brokers.rabbitmq import audit as rabbitmq_audit
+
+
+def _rows(found: dict[str, Any]) -> list[audit.Row]:
+    if found["node"] is None and not found["unanswered"]:
+        return audit.rows(found, "activemq_")
+    node = (
+        rabbitmq_audit.rows(found["node"], found["listeners"])
+        if found["node"]
+        else [audit.Row("node", f"it could not be asked: {found['unanswered']}; start it and run again")]
+    )
+    return [*audit.rows(found, "rabbitmq_"), *node]
+
+
+def findings(found: dict[str, Any], host: str, accepted: list[str]) -> list[str]:
+    """Return a sentence for each thing that is not as it should be and was not accepted."""
+    return audit.findings(host, _rows(found), accepted)
+
+
+def summary(found: dict[str, Any], host: str, accepted: list[str]) -> str:
+    """Return what was looked at and is well, in one sentence."""
+    return audit.summary(host, _rows(found), accepted)
+
+
+class FilterModule:
+    """Loaded by Ansible under this name."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return name -> function for each filter."""
+        return {"audit_findings": findings, "audit_summary": summary}
