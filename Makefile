@@ -27,7 +27,7 @@ check: setup ## lint, types, unit tests and generated pages: under two minutes, 
 	@scripts/check
 
 ONLY :=
-test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, activemq, networks, collection, default
+test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, activemq, networks, collection, tls, default
 	@scripts/test $(ONLY)
 
 test-kills: setup ## kill a converge at every point known to matter, and heal it with the next (10 minutes)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 
-from probes import endpoints, files, registry
+from probes import endpoints, files, registry, urls
 from probes.model import Broker, ExitCode, Phase, Probe, Refusal, Settings, Tls
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ where the brokers come from:
     smoke.py --amqp amqp://USER@HOST:5672/VHOST --stomp stomp://USER@HOST:61613 \\
              --management http://USER@HOST:15672 --password-file FILE
   and inside TLS amqps://, stomp+ssl:// and https://, with --ca-file unless this machine trusts the issuer.
-  The password comes from --password-file or {endpoints.PASSWORD_VARIABLE}, never from a URL:
+  The password comes from --password-file or {urls.PASSWORD_VARIABLE}, never from a URL:
   every user of this machine can read a process's arguments.
 
 exit codes (those of sysexits.h):
@@ -167,8 +167,8 @@ _OF_URLS = ("password_file", "denied_vhost", "kind", "ca_file", "cert_file", "ke
 
 
 def _brokers(options: argparse.Namespace, env: Mapping[str, str]) -> list[Broker]:
-    urls = {name: url for name in endpoints.PROTOCOLS if (url := getattr(options, name)) is not None}
-    if not urls:
+    given = {name: url for name in endpoints.PROTOCOLS if (url := getattr(options, name)) is not None}
+    if not given:
         for option in _OF_URLS:
             if getattr(options, option):
                 name = option.replace("_", "-")
@@ -192,8 +192,8 @@ def _brokers(options: argparse.Namespace, env: Mapping[str, str]) -> list[Broker
     from probes import identity
 
     tls = Tls(options.ca_file, options.cert_file, options.key_file)
-    broker = endpoints.direct(
-        urls, env, options.password_file, options.denied_vhost, tls, options.certificate_login
+    broker = urls.direct(
+        given, env, options.password_file, options.denied_vhost, tls, options.certificate_login
     )
     return [identity.name(broker, options.kind, min(1.0, 0.25 * options.timeout))]
 

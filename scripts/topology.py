@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit
 import topology_picture  # first: it says where the library that is shared with the hosts is
 from brokers.rabbitmq import api
 from probes import files
-from probes.endpoints import PASSWORD_VARIABLE, read_password
 from probes.model import ExitCode, Refusal
+from probes.urls import PASSWORD_VARIABLE, read_password
 from topology_picture import dot, graph, sources, svg
 
 __all__ = ["main", "topology_picture"]

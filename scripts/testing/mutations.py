@@ -25,6 +25,8 @@ PURE = (
     "plugins/module_utils/brokers/**/*.py",
     "scripts/probes/diagnosis.py",
     "scripts/probes/endpoints.py",
+    "scripts/probes/urls.py",
+    "scripts/probes/tls/reasons.py",
     "scripts/probes/model.py",
     "scripts/probes/refusals.py",
     "scripts/probes/registry.py",

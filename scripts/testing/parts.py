@@ -114,6 +114,12 @@ PARTS = (
         180,
         (tests("tests/hosts/collection"),),
     ),
+    Part(
+        "tls",
+        "RabbitMQ inside TLS: every probe, and what is said of each wrong certificate",
+        180,
+        (tests(*FILES, "tests/hosts/tls"),),
+    ),
     Part("default", "molecule: a Debian 12 host as the README has it", 120, scenario("default")),
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from probes import endpoints
+from probes import endpoints, urls
 from probes.model import Endpoint, ExitCode, Listener, Refusal, Tls
 
 PASSWORD = "geheim-4711"
@@ -195,7 +195,7 @@ def test_a_path_through_a_file_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_urls(protocol: str, url: str, expected: tuple[Endpoint, str, str]) -> None:
-    assert endpoints.parse_url(protocol, url) == expected
+    assert urls.parse_url(protocol, url) == expected
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_urls(protocol: str, url: str, expected: tuple[Endpoint, str, str]) -> N
 )
 def test_wrong_urls_are_refused_and_not_repeated(protocol: str, url: str, words: str) -> None:
     with pytest.raises(Refusal) as caught:
-        endpoints.parse_url(protocol, url)
+        urls.parse_url(protocol, url)
     assert caught.value.code is ExitCode.USAGE
     assert words in str(caught.value) and f"--{protocol}" in str(caught.value)
     assert PASSWORD not in str(caught.value)
@@ -231,7 +231,7 @@ URLS = {"amqp": "amqp://smoke@h/shop", "management": "http://h:8080"}
 
 
 def test_direct_takes_user_and_vhost_from_whichever_url_has_them() -> None:
-    broker = endpoints.direct(URLS, {endpoints.PASSWORD_VARIABLE: PASSWORD}, None, "/")
+    broker = urls.direct(URLS, {urls.PASSWORD_VARIABLE: PASSWORD}, None, "/")
     assert (broker.user, broker.vhost, broker.password, broker.denied_vhost) == (
         "smoke",
         "shop",
@@ -242,13 +242,13 @@ def test_direct_takes_user_and_vhost_from_whichever_url_has_them() -> None:
 
 
 def test_without_a_vhost_it_is_the_default_one() -> None:
-    broker = endpoints.direct({"amqp": "amqp://smoke@h"}, {endpoints.PASSWORD_VARIABLE: "x"}, None, None)
+    broker = urls.direct({"amqp": "amqp://smoke@h"}, {urls.PASSWORD_VARIABLE: "x"}, None, None)
     assert broker.vhost == "/"
 
 
 def test_the_password_file_goes_before_the_environment(tmp_path: Path) -> None:
     path = write(tmp_path / "pw", f"{PASSWORD}\n")
-    assert endpoints.direct(URLS, {endpoints.PASSWORD_VARIABLE: "other"}, path, None).password == PASSWORD
+    assert urls.direct(URLS, {urls.PASSWORD_VARIABLE: "other"}, path, None).password == PASSWORD
 
 
 @pytest.mark.parametrize(
@@ -263,23 +263,23 @@ def test_the_password_file_goes_before_the_environment(tmp_path: Path) -> None:
 def test_wrong_password_files_are_refused(tmp_path: Path, text: str, mode: int, code: ExitCode) -> None:
     path = write(tmp_path / "pw", text, mode)
     with pytest.raises(Refusal) as caught:
-        endpoints.direct(URLS, {}, path, None)
+        urls.direct(URLS, {}, path, None)
     assert caught.value.code is code
     assert PASSWORD not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("urls", "words"),
+    ("given", "words"),
     [
         ({"amqp": "amqp://h"}, "name no user"),
         ({"amqp": "amqp://a@h", "stomp": "stomp://b@h"}, "several users (a, b)"),
         ({"amqp": "amqp://a@h/x", "stomp": "stomp://a@h/y"}, "several vhosts (x, y)"),
-        ({"amqp": "amqp://a@h"}, endpoints.PASSWORD_VARIABLE),
+        ({"amqp": "amqp://a@h"}, urls.PASSWORD_VARIABLE),
     ],
 )
-def test_urls_that_do_not_fit_together_are_refused(urls: dict[str, str], words: str) -> None:
+def test_urls_that_do_not_fit_together_are_refused(given: dict[str, str], words: str) -> None:
     with pytest.raises(Refusal) as caught:
-        endpoints.direct(urls, {}, None, None)
+        urls.direct(given, {}, None, None)
     assert words in str(caught.value) and caught.value.code is ExitCode.USAGE
 
 
@@ -288,26 +288,24 @@ TLS_URLS = {"amqp": "amqps://smoke@h/shop", "stomp": "stomp+ssl://h"}
 
 def test_urls_with_tls_have_their_own_ports_and_the_files_that_are_given() -> None:
     tls = Tls(ca_file=__file__)
-    urls = TLS_URLS | {"management": "https://h"}
-    broker = endpoints.direct(urls, {endpoints.PASSWORD_VARIABLE: PASSWORD}, None, None, tls)
+    given = TLS_URLS | {"management": "https://h"}
+    broker = urls.direct(given, {urls.PASSWORD_VARIABLE: PASSWORD}, None, None, tls)
     ports = {"amqp": 5671, "stomp": 61614, "management": 15671}
     assert broker.endpoints == {name: Endpoint("h", port, tls) for name, port in ports.items()}
-    mixed = endpoints.direct(
-        URLS | {"amqp": "amqps://smoke@h"}, {endpoints.PASSWORD_VARIABLE: "x"}, None, None
-    )
+    mixed = urls.direct(URLS | {"amqp": "amqps://smoke@h"}, {urls.PASSWORD_VARIABLE: "x"}, None, None)
     assert set(mixed.with_tls) == {"amqp"}
 
 
 def test_a_login_by_certificate_needs_no_password_unless_something_else_does() -> None:
     tls = Tls(cert_file=__file__, key_file=__file__)
-    broker = endpoints.direct(TLS_URLS, {}, None, None, tls, certificate_login=True)
+    broker = urls.direct(TLS_URLS, {}, None, None, tls, certificate_login=True)
     assert broker.endpoints["amqp"].by_certificate and broker.endpoints["stomp"].by_certificate
     with pytest.raises(Refusal, match="BROKERKIT_PASSWORD is empty"):
-        endpoints.direct(TLS_URLS | {"management": "https://h"}, {}, None, None, tls, certificate_login=True)
+        urls.direct(TLS_URLS | {"management": "https://h"}, {}, None, None, tls, certificate_login=True)
 
 
 @pytest.mark.parametrize(
-    ("urls", "tls", "login", "words"),
+    ("given", "tls", "login", "words"),
     [
         (URLS, Tls(ca_file=__file__), False, "--ca-file belongs to a URL with TLS"),
         (URLS, Tls(), True, "--certificate-login belongs to a URL with TLS"),
@@ -317,9 +315,9 @@ def test_a_login_by_certificate_needs_no_password_unless_something_else_does() -
         (TLS_URLS, Tls(), True, "--certificate-login needs a certificate"),
     ],
 )
-def test_files_that_do_not_fit_are_refused(urls: dict[str, str], tls: Tls, login: bool, words: str) -> None:
+def test_files_that_do_not_fit_are_refused(given: dict[str, str], tls: Tls, login: bool, words: str) -> None:
     with pytest.raises(Refusal, match=words):
-        endpoints.direct(urls, {endpoints.PASSWORD_VARIABLE: "x"}, None, None, tls, login)
+        urls.direct(given, {urls.PASSWORD_VARIABLE: "x"}, None, None, tls, login)
 
 
 def test_tls_is_read_for_every_protocol(tmp_path: Path) -> None:
@@ -491,13 +489,13 @@ def test_a_host_that_can_be_one_is_not(host: str) -> None:
 )
 def test_a_url_that_cannot_be_used_is_one_sentence(url: str) -> None:
     with pytest.raises(Refusal) as caught:
-        endpoints.parse_url("amqp", url)
+        urls.parse_url("amqp", url)
     assert caught.value.code is ExitCode.USAGE and str(caught.value).startswith("--amqp: ")
 
 
 def test_the_password_of_an_environment_that_is_not_utf_8_is_refused() -> None:
     with pytest.raises(Refusal, match="half a character"):
-        endpoints.read_password({"BROKERKIT_PASSWORD": "p\udcff"}, None)
+        urls.read_password({"BROKERKIT_PASSWORD": "p\udcff"}, None)
 
 
 def test_brokers_of_one_name_in_two_inventories_are_told_apart(tmp_path: Path) -> None:
