@@ -128,7 +128,7 @@ def _about_tls(
     if words is not None and (known := reasons.explain(endpoint, words, kind)):
         return known
     if words is None and client_words.startswith(NO_ANSWER):
-        return None  # TLS is agreed: what is inside it is slow
+        return _too_slow(_wanted(protocol, endpoint, kind), endpoint, client_words)
     if words is not None and found.speaks is Speaks.CLOSES:
         settings = of_tls(kind)
         return Unreachable(
@@ -195,11 +195,7 @@ def explain(
                 "Read the broker's log for this moment, and try again when it says that it has started.",
             )
         case wanted.speaks if client_words.startswith(NO_ANSWER):
-            return Unreachable(
-                f"{endpoint} speaks {wanted.words} and is too slow: {client_words}.",
-                "The broker is overloaded or hangs once it has accepted a connection, or a proxy in front of it does.",
-                "Look at the load of its host and read its log; if it is only slow, allow more with --timeout.",
-            )
+            return _too_slow(wanted, endpoint, client_words)
         case wanted.speaks:
             return Unreachable(
                 f"{endpoint} speaks {wanted.words}, and the connection still broke: {client_words}.",
@@ -210,6 +206,14 @@ def explain(
         f"{endpoint} answered {found.words or f'in {found.speaks}'}.",
         f"{endpoint.port} speaks {found.speaks}, not {wanted.words}; {_usual(wanted, there)}.",
         _correct_port(protocol, wanted, found, there, kind),
+    )
+
+
+def _too_slow(wanted: Wanted, endpoint: Endpoint, client_words: str) -> Unreachable:
+    return Unreachable(
+        f"{endpoint} speaks {wanted.words} and is too slow: {client_words}.",
+        "The broker is overloaded or hangs once it has accepted a connection, or a proxy in front of it does.",
+        "Look at the load of its host and read its log; if it is only slow, allow more with --timeout.",
     )
 
 

@@ -34,7 +34,7 @@ def attempt(context: Context, protocol: str, call: Callable[[], T], undo: Callab
     limit = context.deadline.handshake()
     patience = min(PATIENCE_SECONDS, 0.4 * limit)
     seen = ports.seen(endpoint.host, endpoint.port)
-    if seen is not None and seen.speaks is not _wanted(context, protocol):
+    if seen is not None and not _may_be(_wanted(context, protocol), seen):
         limit = min(limit, PATIENCE_SECONDS)
     ends = time.monotonic() + limit
     going = spawn(call)
@@ -62,6 +62,11 @@ def _in_vain(context: Context, protocol: str) -> bool:
     found = ports.port(endpoint.host, endpoint.port)
     others = ports.survey(endpoint.host) if found.speaks is Speaks.SILENT else []
     return in_vain(_wanted(context, protocol), found, others)
+
+
+def _may_be(wanted: Speaks, seen: Port) -> bool:
+    """Whether `wanted` may be on a port; a listener with TLS may close the connection of a client in the clear."""
+    return seen.speaks is wanted or (wanted is Speaks.TLS and seen.speaks is Speaks.CLOSES)
 
 
 def _wanted(context: Context, protocol: str) -> Speaks:

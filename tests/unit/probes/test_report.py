@@ -46,6 +46,7 @@ ERROR = result("negative.vhost", Status.ERROR, finding=FINDING)
 SKIPPED = result("management.depth", Status.SKIP)
 UNREACHED = result("stomp.queue", Status.ERROR, finding=FINDING, unreachable=True)
 DOWN = result("amqp.connect", Status.FAIL, TWO, FINDING, unreachable=True)
+WARNS = result("tls.certificate", Status.PASS, warns=True)
 DEFECT = result("amqp.fair", Status.ERROR, finding=FINDING, defect=True)
 MIXED = run(PASSED, FAILED, ERROR, SKIPPED, DOWN, brokers=(ONE, TWO))
 
@@ -55,6 +56,9 @@ MIXED = run(PASSED, FAILED, ERROR, SKIPPED, DOWN, brokers=(ONE, TWO))
     [
         ((PASSED,), ExitCode.OK, 0),
         ((PASSED, SKIPPED), ExitCode.OK, 0),
+        ((PASSED, WARNS), ExitCode.OK, 1),
+        ((WARNS, FAILED), ExitCode.FAILED, 2),
+        ((WARNS, ERROR), ExitCode.FAILED, 3),
         ((SKIPPED,), ExitCode.FAILED, 3),
         ((PASSED, FAILED), ExitCode.FAILED, 2),
         ((PASSED, ERROR), ExitCode.FAILED, 3),
@@ -169,6 +173,19 @@ def test_nagios_is_one_line_with_performance_data() -> None:
     assert "|" not in text and "|" not in performance, "the one bar separates text from data"
     for part in performance.split():
         assert re.fullmatch(r"[a-z]+=[0-9.]+s?;;;0", part)
+
+
+def test_what_passes_for_now_is_a_warning_in_every_report() -> None:
+    one = run(PASSED, WARNS)
+    assert report.to_nagios(one)[0].startswith(
+        "BROKERKIT WARNING - rabbit1 tls.certificate: it did; 2 of 2 probes"
+    )
+    assert "CRITICAL - rabbit1 stomp.queue" in report.to_nagios(run(WARNS, FAILED))[0], (
+        "the worst comes first"
+    )
+    assert [entry["warns"] for entry in json.loads(report.to_json(one))["results"]] == [False, True]
+    assert "soon   tls.certificate" in table(one) and "ok     amqp.connect" in table(one)
+    assert 'brokerkit_probe_warning{broker="rabbit1",probe="tls.certificate"} 1' in report.to_prometheus(one)
 
 
 def test_nagios_names_the_host_that_is_away_before_anything_else() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from loopback import Handler, answers, server
 from probes.clients import stomp as stomp_client
 from probes.model import Broker, Context, Deadline, Endpoint, Settings, Tls, Unreachable
 from probes.tls.transport import client, connect, trouble
+from probes.wire.attempts import PATIENCE_SECONDS
+from probes.wire.classify import Speaks
 
 CONNECTED = b"CONNECTED\nversion:1.2\nserver:test\n\n\0"
 Speak = Callable[..., Handler]
@@ -148,3 +151,39 @@ def test_a_broker_that_cannot_read_its_files_hangs_up(certificate: tuple[str, st
         attempt(port, Tls(ca_file=certificate[0]))
     assert "cannot read its certificate or its key" in caught.value.finding.meaning
     assert "activemq_tls_key" in caught.value.finding.remedy
+
+
+def in_tls_or_not_at_all(inside: Handler) -> Handler:
+    """Hangs up on clients in the clear, as OTP 23 does on a busy machine."""
+
+    def handler(peer: socket.socket) -> None:
+        if peer.recv(1, socket.MSG_PEEK) == b"\x16":
+            inside(peer)
+
+    return handler
+
+
+def test_a_listener_that_hangs_up_on_clients_in_the_clear_may_be_slow(
+    certificate: tuple[str, str], over_tls: Speak
+) -> None:
+    def slow(peer: socket.socket) -> None:
+        time.sleep(PATIENCE_SECONDS + 0.3)
+        answers(CONNECTED)(peer)
+
+    with server(in_tls_or_not_at_all(over_tls(slow))) as port:
+        endpoint = Endpoint("127.0.0.1", port, Tls(ca_file=certificate[0]))
+        broker = Broker("mq", "activemq", "127.0.0.1", "smoke", "geheim", endpoints={"stomp": endpoint})
+        context = Context(broker, Deadline(10), "brokerkit.smoke.x", Settings("x", 10))
+        assert context.settings.ports.port("127.0.0.1", port).speaks is Speaks.CLOSES
+        with stomp_client.connect(context, "1.2", "smoke", "geheim", "/"):
+            pass
+
+
+def test_silence_inside_tls_is_slowness(certificate: tuple[str, str], over_tls: Speak) -> None:
+    def silent(peer: socket.socket) -> None:
+        while peer.recv(64):
+            pass
+
+    with server(in_tls_or_not_at_all(over_tls(silent))) as port, pytest.raises(Unreachable) as caught:
+        attempt(port, Tls(ca_file=certificate[0]))
+    assert "speaks TLS and is too slow" in caught.value.finding.came_back
