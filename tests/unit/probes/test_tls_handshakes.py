@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from certificates import Authority, Pair
 from loopback import Handler, server
-from probes.model import Endpoint, Tls
+from probes import runner
+from probes.model import Broker, Endpoint, Result, Settings, Status, Tls
+from probes.registry import all_probes
 from probes.tls import handshakes, presented
 
 HOST = "127.0.0.1"
@@ -100,3 +102,77 @@ def test_who_is_let_in(
         endpoint = Endpoint(HOST, port, Tls(authority.write(tmp_path)))
         assert handshakes.let_in("amqp", endpoint, 5, stranger=False) is without
         assert handshakes.let_in("amqp", endpoint, 5, stranger=True) is stranger
+
+
+PROBES = {one.name: one for one in all_probes()}
+
+
+def outcome(name: str, endpoint: Endpoint, days: int = 14) -> Result:
+    broker = Broker("mq", "rabbitmq", HOST, "smoke", "x", endpoints={"amqp": endpoint}, certificate_days=days)
+    return runner.run_one(broker, PROBES[name], Settings("x", 10))
+
+
+def test_probes_of_tls_are_skipped_where_there_is_none() -> None:
+    for name in ("tls.version", "tls.certificate", "tls.plain", "tls.client"):
+        result = outcome(name, Endpoint(HOST, 1, plain_port=2))
+        assert (result.status, result.detail) == (Status.SKIP, "No endpoint of this broker speaks TLS.")
+
+
+def test_an_old_version_and_few_days_fail(tmp_path: Path, authority: Authority, pair: Pair) -> None:
+    with server(listener(tmp_path, authority, pair, old=True)) as port:
+        endpoint = Endpoint(HOST, port, Tls(authority.write(tmp_path)))
+        result = outcome("tls.version", endpoint)
+        assert (
+            result.status is Status.FAIL
+            and result.finding
+            and "agreed to TLSv1.1" in result.finding.came_back
+        )
+        result = outcome("tls.certificate", endpoint, days=60)
+        assert (
+            result.status is Status.FAIL and result.finding and "ends in 59 days" in result.finding.came_back
+        )
+        assert outcome("tls.certificate", endpoint, days=31).warns
+        assert outcome("tls.certificate", endpoint, days=29).status is Status.PASS
+        assert not outcome("tls.certificate", endpoint, days=29).warns
+
+
+def test_the_port_in_the_clear_has_to_be_closed(tmp_path: Path, authority: Authority) -> None:
+    tls = Tls(authority.write(tmp_path))
+    with server(lambda peer: None) as port:
+        assert outcome("tls.plain", Endpoint(HOST, 1, tls)).status is Status.SKIP
+        result = outcome("tls.plain", Endpoint(HOST, 1, tls, plain_port=port))
+        assert result.status is Status.FAIL and f"Port {port} of {HOST} accepts" in str(result.finding)
+    assert outcome("tls.plain", Endpoint(HOST, 1, tls, plain_port=port)).detail == f"closed: amqp {port}"
+    unknown = outcome("tls.plain", Endpoint("no-such-host.invalid", 1, tls, plain_port=port))
+    assert unknown.status is Status.ERROR, "a host that is not found proves nothing"
+
+
+@pytest.mark.parametrize(
+    ("verify", "declared", "status", "words"),
+    [
+        (ssl.CERT_NONE, "", Status.SKIP, "No listener is declared that looks at"),
+        (ssl.CERT_NONE, "none", Status.SKIP, "No listener is declared that looks at"),
+        (ssl.CERT_NONE, "offered", Status.FAIL, "a client with a certificate that nobody has issued"),
+        (ssl.CERT_OPTIONAL, "offered", Status.PASS, "amqp refuses a stranger's"),
+        (ssl.CERT_OPTIONAL, "required", Status.FAIL, "a client without a certificate"),
+        (ssl.CERT_REQUIRED, "required", Status.PASS, "amqp refuses none and a stranger's"),
+    ],
+)
+def test_strangers_have_to_be_refused(
+    tmp_path: Path, authority: Authority, pair: Pair, verify: int, declared: str, status: Status, words: str
+) -> None:
+    own = authority.issue(common_name="smoke").write(tmp_path, "client")
+    with server(listener(tmp_path, authority, pair, verify)) as port:
+        tls = Tls(authority.write(tmp_path), *own)
+        result = outcome("tls.client", Endpoint(HOST, port, tls, client_certificate=declared))
+    assert result.status is status
+    assert words in (result.finding.came_back if result.finding else result.detail)
+
+
+def test_a_listener_that_is_down_refuses_nobody(tmp_path: Path, authority: Authority) -> None:
+    with server(lambda peer: None) as port:
+        pass
+    endpoint = Endpoint(HOST, port, Tls(authority.write(tmp_path)), client_certificate="required")
+    for name in ("tls.version", "tls.certificate", "tls.client"):
+        result = outcome(name, endpoint)
+        assert result.unreachable and result.status is not Status.PASS, name
