@@ -8,7 +8,7 @@ from probes import diagnosis
 from probes.model import CONNECT_SECONDS, Context, Failed, NotApplicable, NotProven, Soon
 from probes.registry import probe
 from probes.variables import of_tls
-from probes.wire.classify import Speaks, connects
+from probes.wire.classify import connects
 
 _KINDS = ("rabbitmq", "activemq")
 
@@ -119,14 +119,9 @@ def plain(context: Context) -> str:
     closed = []
     for protocol, endpoint in ports.items():
         assert endpoint.plain_port is not None  # noqa: S101 - selected above
+        _agreed(context, protocol)  # on a host that is down every port is closed
         context.deadline.step = f"trying port {endpoint.plain_port} of {endpoint.host}"
         found = connects(endpoint.host, endpoint.plain_port, context.deadline.left(CONNECT_SECONDS))
-        if found.speaks in (Speaks.UNRESOLVED, Speaks.UNREACHABLE):
-            raise NotProven(
-                f"{endpoint.host}: {found.words}.",
-                "The host cannot be reached, so nothing is known about its ports.",
-                "See the other probes.",
-            )
         if found.speaks.listens:
             raise Failed(
                 f"Port {endpoint.plain_port} of {endpoint.host} accepts connections.",
