@@ -184,9 +184,8 @@ def test_the_days_of_a_certificate_are_counted(broker: TlsNode) -> None:
     code, results = broker.smoke("--only", "tls.certificate")
     assert (code, results["tls.certificate"]["warns"]) == (0, True)
     code, line = broker.report("--nagios", "--only", "tls.certificate")
-    assert code == 1 and line.startswith(
-        "BROKERKIT WARNING - tp-3-10 tls.certificate: CN=test broker ends in 20 days"
-    )
+    words = f"{broker.host.name} tls.certificate: CN=test broker ends in 20 days"
+    assert code == 1 and line.startswith(f"BROKERKIT WARNING - {words}")
     assert (
         broker.smoke("--only", "tls.certificate", certificate_days=9)[1]["tls.certificate"]["warns"] is False
     )

@@ -6,7 +6,6 @@ import ast
 import re
 from collections.abc import Iterator
 
-import pytest
 import smoke
 import yaml
 from role_files import ROOT
@@ -104,9 +103,3 @@ def test_every_option_of_smoke_that_is_advised_exists() -> None:
     }
     assert told - known - foreign == set()
     assert "--timeout" in told
-
-
-@pytest.mark.parametrize("word", ["tls: true"])
-def test_what_the_loader_refuses_is_not_advised_elsewhere(word: str) -> None:
-    """`tls: true` belongs to STOMP alone; the one sentence that has it is of STOMP."""
-    assert {file for file, text in sentences() if word in text} <= {"diagnosis.py", "endpoints.py"}
