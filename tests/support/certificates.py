@@ -176,6 +176,8 @@ def _authority(
         builder = builder.add_extension(_signs_certificates(), critical=True)
     identifier = x509.SubjectKeyIdentifier.from_public_key(private.public_key())
     builder = builder.add_extension(identifier, critical=False)
+    of_issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(signs.public_key())
+    builder = builder.add_extension(of_issuer, critical=False)
     return Pair(builder.sign(signs, hashes.SHA256()), private, chain)
 
 

@@ -10,6 +10,7 @@ from role_files import ROOT
 
 # Each room, and those it may import from; what stands at the top of the library is open to all.
 LIBRARY = {
+    "certificates": set(),
     "host": set(),
     "rabbitmq": {"host"},
     "topology": {"host", "rabbitmq"},

@@ -1,0 +1,355 @@
+"""Whether a broker's certificate will do, before a host is given it: pure, and all errors at once.
+
+What is checked is what a client refuses, or a broker fails on: the key is the certificate's, the chain reaches the
+authority that clients trust, the names are those that clients use, the dates, the sizes and the uses.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from .reading import (
+    RSA_BITS,
+    PrivateKey,
+    Unreadable,
+    alternative_names,
+    certificates,
+    private_key,
+    public_bytes,
+    title,
+)
+
+Certificates = list[x509.Certificate]
+
+_WEAK_HASHES = ("md5", "sha1")
+_LONGEST_CHAIN = 10  # a chain that is longer goes in circles
+
+
+@dataclass(frozen=True)
+class Given:
+    """The three PEM texts of a broker, and what messages call them."""
+
+    certificate: str
+    key: str
+    authority: str
+    prefix: str
+
+    def name(self, part: str) -> str:
+        """Return the variable of a part."""
+        return f"{self.prefix}{part}"
+
+
+def refusals(given: Given, hosts: Sequence[str], now: datetime) -> list[str]:
+    """Return a sentence for each thing that is wrong with a broker's certificate, key and authority.
+
+    `hosts` are the names and addresses by which clients reach the broker.
+    """
+    found: list[str] = []
+    chain: Certificates = []
+    key: PrivateKey | None = None
+    authority: Certificates = []
+    try:
+        chain = certificates(given.certificate, "the broker's certificate, followed by those of its issuers")
+    except Unreadable as error:
+        found.append(f"{given.name('certificate')}: {error}")
+    try:
+        key = private_key(given.key)
+    except Unreadable as error:
+        found.append(f"{given.name('key')}: {error}")
+    if given.authority:
+        found += authority_refusals(given.name("authority"), given.authority, now, chain[:1])
+    if given.authority and not found:
+        authority = certificates(given.authority)
+    if key is not None and chain:
+        found += _key_refusals(given, key, chain, authority)
+    if found or not chain:
+        return found
+    name = given.name("certificate")
+    weak = [sentence for one in chain for sentence in _strength_refusals(name, one)]
+    return [
+        *_date_refusals(name, chain, now),
+        *_use_refusals(name, chain[0]),
+        *weak,
+        *_name_refusals(name, chain[0], hosts),
+        *([] if weak else _chain_refusals(given, chain, authority)),  # a weak signature cannot be checked
+    ]
+
+
+def warnings(name: str, certificate: str, now: datetime, days: int) -> list[str]:
+    """Return what is no error yet: a certificate or an issuer's that ends within so many days, or that some refuse."""
+    chain = certificates(certificate)
+    found = [
+        f"{name}: {title(one)} has no authority key identifier, and Python from 3.13 on refuses it; have it "
+        "issued again "
+        "with one"
+        for one in chain
+        if one.subject != one.issuer and not _has_authority_key_identifier(one)
+    ]
+    ends = min(one.not_valid_after_utc for one in chain)
+    left = (ends - now).days
+    if left >= days:
+        return found
+    return [
+        *found,
+        f"{name}: ends on {ends:%Y-%m-%d}, in {left} days; renew it and run "
+        "playbooks/rabbitmq_certificates.yml",
+    ]
+
+
+def _has_authority_key_identifier(one: x509.Certificate) -> bool:
+    try:
+        one.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
+    except x509.ExtensionNotFound:
+        return False
+    return True
+
+
+def words(certificate: str, now: datetime) -> str:
+    """Return a sentence on a certificate that `refusals` lets pass: whose it is, for which names, until when."""
+    one = certificates(certificate)[0]
+    ends = one.not_valid_after_utc
+    names = ", ".join(alternative_names(one))
+    return f"The certificate {title(one)} for {names} ends on {ends:%Y-%m-%d}, in {(ends - now).days} days."
+
+
+def authority_refusals(
+    name: str, text: str, now: datetime, pinned: Sequence[x509.Certificate] = ()
+) -> list[str]:
+    """Return what is wrong with certificates of authorities that somebody is to trust.
+
+    Those of `pinned` are trusted themselves and need not be allowed to issue others.
+    """
+    try:
+        found = certificates(text, "the certificate of the authority")
+    except Unreadable as error:
+        return [f"{name}: {error}"]
+    return [
+        sentence
+        for one in found
+        for sentence in (
+            *([] if one in pinned else _issuer_refusals(name, one)),
+            *_date_refusals(name, [one], now),
+            *_strength_refusals(name, one),
+        )
+    ]
+
+
+def _key_refusals(given: Given, key: PrivateKey, chain: Certificates, authority: Certificates) -> list[str]:
+    own = public_bytes(key.public_key())
+    if public_bytes(chain[0].public_key()) == own:
+        return []
+    where = given.name("key")
+    if any(public_bytes(one.public_key()) == own for one in authority):
+        return [
+            f"{where}: is the key of the authority itself, which no host may have; give the key that "
+            f"{given.name('certificate')} was requested with"
+        ]
+    place = next((n for n, one in enumerate(chain) if public_bytes(one.public_key()) == own), None)
+    if place:
+        return [
+            f"{given.name('certificate')}: the key is that of certificate {place + 1} of the text; put the "
+            "broker's own "
+            "certificate first, its issuer's after it, and so on"
+        ]
+    return [
+        f"{where}: is not the key of the certificate in {given.name('certificate')} ({title(chain[0])}); "
+        "give the two "
+        "that belong together"
+    ]
+
+
+def _date_refusals(name: str, chain: Certificates, now: datetime) -> list[str]:
+    found = []
+    for one in chain:
+        if one.not_valid_after_utc < now:
+            found.append(
+                f"{name}: {title(one)} expired on {one.not_valid_after_utc:%Y-%m-%d}; give one that is "
+                "valid now"
+            )
+        elif one.not_valid_before_utc > now + timedelta(minutes=5):
+            found.append(
+                f"{name}: {title(one)} is not valid before {one.not_valid_before_utc:%Y-%m-%d %H:%M} UTC; "
+                "wait until "
+                "then, or correct the clock of whoever issued it, or of this machine"
+            )
+    return found
+
+
+def _key_usage(one: x509.Certificate) -> x509.KeyUsage | None:
+    try:
+        return one.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _use_refusals(name: str, leaf: x509.Certificate) -> list[str]:
+    found = []
+    usage = _key_usage(leaf)
+    if usage is not None and not usage.digital_signature:
+        found.append(
+            f"{name}: its key usage leaves out digitalSignature, which TLS 1.3 needs; issue one with "
+            "digitalSignature "
+            "(and keyEncipherment for an RSA key)"
+        )
+    try:
+        uses = set(leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+    except x509.ExtensionNotFound:
+        return found
+    if not uses & {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}:
+        found.append(
+            f"{name}: its extended key usage leaves out serverAuth, so that clients refuse it for a server; "
+            "issue one "
+            "with serverAuth"
+        )
+    return found
+
+
+def _strength_refusals(name: str, one: x509.Certificate) -> list[str]:
+    key, found = one.public_key(), []
+    if isinstance(key, rsa.RSAPublicKey):
+        if key.key_size < RSA_BITS:
+            found.append(
+                f"{name}: the RSA key of {title(one)} has {key.key_size} bits, which clients refuse; make "
+                "one of at "
+                f"least {RSA_BITS}"
+            )
+    elif not isinstance(key, ec.EllipticCurvePublicKey):
+        found.append(f"{name}: the key of {title(one)} is neither RSA nor EC; make one of these")
+    digest = one.signature_hash_algorithm
+    # Nobody checks the signature of a root: it is trusted as it stands.
+    if digest is not None and digest.name in _WEAK_HASHES and one.subject != one.issuer:
+        found.append(
+            f"{name}: {title(one)} is signed with {digest.name.upper()}, which clients refuse; have it "
+            "issued again with "
+            "SHA-256"
+        )
+    return found
+
+
+def _covers(pattern: str, host: str) -> bool:
+    """Whether a name of a certificate is for a host; a wildcard stands for one label, the first. Source: RFC 6125."""
+    pattern, host = pattern.lower().rstrip("."), host.lower().rstrip(".")
+    if pattern.startswith("*."):
+        return "." in host and host.split(".", 1)[1] == pattern[2:]
+    return pattern == host
+
+
+def _plain(host: str) -> str:
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host
+
+
+def _name_refusals(name: str, leaf: x509.Certificate, hosts: Sequence[str]) -> list[str]:
+    names = alternative_names(leaf)
+    missing = [host for host in hosts if not any(_covers(one, _plain(host)) for one in names)]
+    if not missing:
+        return []
+    has = (
+        f"it is for {', '.join(names)}"
+        if names
+        else "it has no subject alternative names, and clients read no others"
+    )
+    return [
+        f"{name}: is not for {', '.join(missing)}, by which clients reach the broker: {has}; issue one with "
+        "that name, "
+        "or correct endpoint_host or rabbitmq_tls_names"
+    ]
+
+
+# --- the chain ----------------------------------------------------------------------------------------------
+
+
+def _is_self_signed(one: x509.Certificate) -> bool:
+    return one.subject == one.issuer and _is_issued_by(one, one)
+
+
+def _is_issued_by(one: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        one.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _issuer_refusals(name: str, issuer: x509.Certificate) -> list[str]:
+    """Return why a certificate may not issue others."""
+    try:
+        basic = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except x509.ExtensionNotFound:
+        basic = None
+    if basic is None or not basic.ca:
+        return [
+            f"{name}: {title(issuer)} is not marked as an authority (basicConstraints CA:TRUE), so that "
+            "nobody takes "
+            "what it issued; make the authority's certificate again with that mark"
+        ]
+    usage = _key_usage(issuer)
+    if usage is not None and not usage.key_cert_sign:
+        return [
+            f"{name}: the key usage of {title(issuer)} leaves out keyCertSign, so that nobody takes what it "
+            "issued; make "
+            "the authority's certificate again with it"
+        ]
+    return []
+
+
+def _chain_refusals(given: Given, chain: Certificates, authority: Certificates) -> list[str]:
+    """Return why a client that trusts the authority would not come to trust the first certificate."""
+    name, leaf = given.name("certificate"), chain[0]
+    if _is_self_signed(leaf):
+        if leaf in authority:
+            return []
+        fix = (
+            f"give one that {title(authority[0])} issued, or the certificate itself as "
+            f"{given.name('authority')}"
+            if authority
+            else f"give it as {given.name('authority')} as well"
+        )
+        return [f"{name}: {title(leaf)} is self-signed, and is not in {given.name('authority')}; {fix}"]
+    if not authority:
+        return []
+    current = leaf
+    for below in range(_LONGEST_CHAIN):
+        if current in authority and _is_self_signed(current):
+            return []
+        anchor = next((one for one in authority if one != current and _is_issued_by(current, one)), None)
+        issuer = anchor or next(
+            (one for one in chain[1:] if one != current and _is_issued_by(current, one)), None
+        )
+        if issuer is None:
+            break
+        wrong = ([] if anchor else _issuer_refusals(name, issuer)) or _length_refusals(name, issuer, below)
+        if wrong:
+            return wrong
+        current = issuer
+    if current in authority:
+        return [
+            f"{given.name('authority')}: {title(current)} is not a topmost authority, and many clients trust no other; "
+            f"add the certificate of its issuer, {current.issuer.rfc4514_string()}"
+        ]
+    return [
+        f"{name}: nothing in {given.name('authority')} issued {title(current)}, whose issuer is "
+        f"{current.issuer.rfc4514_string()}; add the certificates in between behind the broker's own, or the right "
+        f"authority to {given.name('authority')}"
+    ]
+
+
+def _length_refusals(name: str, issuer: x509.Certificate, below: int) -> list[str]:
+    length = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
+    if length is None or below <= length:
+        return []
+    return [
+        f"{name}: {title(issuer)} allows {length} authorities below itself, and there are {below}; have the "
+        "broker's "
+        "certificate issued by an authority further up"
+    ]
