@@ -43,6 +43,9 @@ options:
   client_key:
     description: PEM file, on the host, of the key of O(client_cert), unless that file holds it.
     type: path
+  server_name:
+    description: Name or address that the broker's certificate is for, if O(url) has another one such as 127.0.0.1.
+    type: str
   timeout:
     description: Seconds that one request may take.
     type: int

@@ -102,6 +102,11 @@ def _choice_problem(name: str, value: Any, option: Mapping[str, Any]) -> str | N
     return f"{_show(name, value)}is not one of {known}; choose one of them"
 
 
+def _worded(value: Any, option: Mapping[str, Any]) -> Any:
+    """Return "off" for a false where that is one of the choices: YAML takes the one for the other."""
+    return "off" if value is False and "off" in (option.get("choices") or ()) else value
+
+
 def refusals(
     options: Mapping[str, Mapping[str, Any]], values: Mapping[str, Any], numbers: Iterable[str] = ()
 ) -> list[str]:
@@ -115,6 +120,7 @@ def refusals(
         option = options.get(name)
         if option is None or (name in numbers and kind_of(value) == "a number"):
             continue
+        value = _worded(value, option)
         wanted = str(option.get("type", "str"))
         problem = _type_problem(name, value, wanted, option.get("default"))
         problem = problem or _elements_problem(value, option) or _choice_problem(name, value, option)
@@ -135,7 +141,8 @@ def typed(options: Mapping[str, Mapping[str, Any]], values: Mapping[str, Any]) -
     """Return the values as their options mean them; a value that cannot be read so stays what it is."""
     found = dict(values)
     for name, value in values.items():
-        read = _read(value, str(options.get(name, {}).get("type", "")))
+        option = options.get(name, {})
+        read = _read(_worded(value, option), str(option.get("type", "")))
         found[name] = value if read is None else read
     return found
 

@@ -35,12 +35,23 @@ conf(File) ->
             Dir = plugins_dir(),
             ok = code:add_pathsa(filelib:wildcard(Dir ++ "/*/ebin") ++ [archive(A) ++ "/ebin" || A <- archives(Dir)]),
             silence(),
-            case cuttlefish_conf:file(File) of
+            case cuttlefish_conf:file(staged(File)) of
                 {errorlist, Errors} -> ["rabbitmq.conf: " ++ message(E) || E <- Errors];
                 Conf ->
                     generated(cuttlefish_generator:map(cuttlefish_schema:files(schemas(Dir, File)), Conf))
             end
     end.
+
+%% Schemas look for the files that a configuration names; those of the candidate are not in their places yet.
+staged(File) ->
+    Stage = filename:dirname(filename:dirname(filename:dirname(File))),
+    {ok, Text} = file:read_file(File),
+    Moved = lists:foldl(fun(Path, Conf) -> binary:replace(Conf, list_to_binary("= " ++ lists:nthtail(length(Stage), Path) ++ "\n"),
+                                                          list_to_binary("= " ++ Path ++ "\n"), [global]) end,
+                        Text, filelib:wildcard(Stage ++ "/etc/rabbitmq/tls/*.pem")),
+    Copy = File ++ ".staged",
+    ok = file:write_file(Copy, Moved),
+    Copy.
 
 %% Up to 3.8 plugins are archives; later ones are folders.
 archives(Dir) -> filelib:wildcard(Dir ++ "/*.ez").

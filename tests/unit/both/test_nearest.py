@@ -21,6 +21,7 @@ KNOWN = {role: list(specs(role)["main"]["options"]) for role in ROLES}
         ("rabbitmq", "rabbitmq_plugin", ["rabbitmq_plugins"]),
         ("rabbitmq_topology", "rabbitmq_topology_vhost", ["rabbitmq_topology_vhosts"]),
         ("activemq", "activemq_kaha_db", ["activemq_kahadb"]),
+        ("rabbitmq", "rabbitmq_tls_port", ["rabbitmq_tls_amqp_port", "rabbitmq_tls_stomp_port"]),
         ("activemq", "activemq_port", ["activemq_connectors"]),
         ("erlang", "erlang_verion", ["erlang_version"]),
     ],
@@ -33,7 +34,6 @@ def test_what_was_meant_is_named(role: str, name: str, meant: list[str]) -> None
     "name",
     [
         "rabbitmq_zzz",
-        "rabbitmq_tls_port",
         "rabbitmq_ssl_cert",
         "rabbitmq_data_dir",
         "rabbitmq_restart",

@@ -21,6 +21,7 @@ each_page = pytest.mark.parametrize("page", PAGES)
 OTHER_NAMES = {
     "rabbitmq_management",
     "rabbitmq_stomp",
+    "rabbitmq_auth_mechanism_ssl",
     "rabbitmq_shovel",
     "rabbitmq_server",
     "rabbitmq_restart_needed",

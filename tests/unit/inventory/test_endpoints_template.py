@@ -140,3 +140,45 @@ def test_brokers_that_share_a_store_are_a_pair(read):
         )
     )
     assert one.pair == two.pair == "orders:/srv/mq" and alone.pair is None
+
+
+def document(**variables):
+    (entry,) = json.loads(render(rabbitmq=[rabbit(**variables)]))["brokers"]
+    return entry
+
+
+def test_a_node_with_tls_only_is_probed_inside_tls_and_its_plain_ports_are_to_be_closed():
+    entry = document(
+        rabbitmq_tls="only",
+        rabbitmq_tls_amqp_port="5679",
+        rabbitmq_tls_client_certificates="required",
+        rabbitmq_management_address="0.0.0.0",  # noqa: S104
+        endpoint_ca_file="/etc/ca.pem",
+        endpoint_cert_file="/etc/smoke.pem",
+        endpoint_key_file="/etc/smoke.key",
+    )
+    files = {
+        "ca_file": "/etc/ca.pem",
+        "cert_file": "/etc/smoke.pem",
+        "key_file": "/etc/smoke.key",
+        "login": None,
+    }
+    asks = {"tls": True, "client_certificate": "required", **files}
+    assert entry["amqp"] == {"port": 5679, "plain_port": 5672, **asks}
+    assert entry["stomp"] == {"port": 61614, "plain_port": 61613, **asks}
+    assert entry["management"] == {
+        **{"port": 15671, "plain_port": 15672, "tls": True},
+        **{"ca_file": "/etc/ca.pem", "client_certificate": "none"},
+    }
+
+
+def test_management_inside_tls_on_loopback_is_not_probed():
+    assert document(rabbitmq_tls="only")["management"] is None
+
+
+@pytest.mark.parametrize(("authority", "port"), [(None, 5672), ("/etc/ca.pem", 5671)])
+def test_a_node_with_both_is_probed_inside_tls_where_an_authority_can_be_trusted(authority, port):
+    entry = document(rabbitmq_tls="both", endpoint_ca_file=authority)
+    assert entry["amqp"]["port"] == port
+    assert "plain_port" not in entry["amqp"], "it is open on purpose"
+    assert [one["port"] for one in entry["listeners"]] == [5672, 15672, 61613, 5671, 15671, 61614]

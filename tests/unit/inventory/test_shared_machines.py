@@ -94,3 +94,10 @@ def test_a_node_beside_a_broker_of_the_other_kind_is_let_be():
         "mq2": {"ansible_host": "10.0.0.5", "activemq_connectors": [{"protocol": "stomp", "port": 61633}]},
     }
     assert refusals(hosts, {"rabbitmq": ["r1"], "activemq": ["mq1", "mq2"]}, DEFAULTS) == []
+
+
+def test_ports_of_listeners_with_tls_collide_as_well():
+    connectors = {"activemq_connectors": [{"protocol": "ws", "port": 61614}]}
+    (sentence,) = found({"rabbitmq_tls": "only"}, connectors)
+    assert "rabbitmq_tls_stomp_port" in sentence and "61614" in sentence
+    assert found({"rabbitmq_tls": "off", "rabbitmq_stomp_port": 61623}, connectors) == []

@@ -24,6 +24,7 @@ COOKIE_FILE = "/var/lib/rabbitmq/.erlang.cookie"
 START = "/etc/rabbitmq/start.env"
 ADMINISTRATOR = "/var/lib/rabbitmq/administrator.json"
 ADMINISTRATORS = "/var/lib/brokerkit/rabbitmq/administrators.json"
+PUBLIC = [f"/etc/rabbitmq/tls/{name}.pem" for name in ("certificate", "authority", "client_authority")]
 MANAGED = "Managed by Brokerkit (role rabbitmq); changes made here are overwritten."
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - written into a configuration, not bound to
 BARE_HOST = {
@@ -270,7 +271,7 @@ def test_the_cookie_is_secret_and_readable_by_the_broker_alone():
 def test_files_that_may_hold_a_secret_are_not_for_everybody():
     for settings in ({}, {"config_format": "classic"}):
         for path, entry in files(**settings).items():
-            if path.startswith("/etc/rabbitmq/") and path != PLUGINS:
+            if path.startswith("/etc/rabbitmq/") and path != PLUGINS and path not in PUBLIC:
                 assert (entry.get("group"), entry.get("mode")) == ("rabbitmq", "0640"), path
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import certificates
 import pytest
 from brokers.rabbitmq import api
 from brokers.rabbitmq.request import Request
@@ -242,6 +243,17 @@ def server_side(certificate):
 def test_a_known_authority_is_trusted(certificate, server_side):
     with stub((200, b"{}"), context=server_side, ca_file=certificate[0]) as (client, _):
         assert client.get("/api/x") == {}
+
+
+def test_a_broker_may_be_asked_at_an_address_that_its_certificate_is_not_for(tmp_path):
+    files = certificates.self_signed("mq1.example.org").write(tmp_path, "mq1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*files)
+    with stub((200, b"{}"), context=context, ca_file=files[0], server_name="mq1.example.org") as (client, _):
+        assert client.get("/api/x") == {}
+    assert "is not trusted" in refusal((200, b"{}"), context=context, ca_file=files[0])
+    other = {"ca_file": files[0], "server_name": "mq2.example.org"}
+    assert "is not trusted" in refusal((200, b"{}"), context=context, **other)
 
 
 def test_an_unknown_authority_is_not(server_side):

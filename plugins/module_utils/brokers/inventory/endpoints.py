@@ -16,6 +16,7 @@ from typing import Any
 
 from ..activemq.connectors import connectors
 from ..host.exchange import write
+from ..rabbitmq import tls
 from ..rabbitmq.listeners import enabled, listeners
 
 SCHEMA = 1
@@ -79,32 +80,53 @@ _RABBITMQ = ["rabbitmq_plugins", "rabbitmq_config", "rabbitmq_advanced_config"]
 _RABBITMQ += [
     f"rabbitmq_{what}_{part}" for what in ("amqp", "stomp", "management") for part in ("port", "address")
 ]
+_RABBITMQ += ["rabbitmq_tls", *(f"rabbitmq_tls_{what}_port" for what in ("amqp", "stomp", "management"))]
+_RABBITMQ += [
+    f"rabbitmq_tls_{what}" for what in ("versions", "ciphers", "client_certificates", "depth", "login")
+]
+_FILES = ("ca_file", "cert_file", "key_file")  # on the controller, for the probes
 
 
 def rabbitmq(host: Variables, defaults: Mapping[str, Any]) -> Entry:
     """Return the entry of a host of the group rabbitmq."""
     settings = _settings(host, defaults, _RABBITMQ)
     there = listeners(settings)
+    # Without an authority to trust, the probes speak TLS only where there is nothing else.
+    with_tls = tls.is_on(settings) and (tls.is_only(settings) or bool(host.get("endpoint_ca_file")))
 
-    def plain(protocol: str) -> Entry | None:
-        """Where the probes speak a protocol in plaintext."""
-        ports = [one["port"] for one in there if one["protocol"] == protocol]
-        return {"port": ports[0], "tls": False} if ports else None
+    def place(name: str, plain: str, secured: str) -> Entry | None:
+        """Where the probes speak a protocol."""
+        ports = [one["port"] for one in there if one["protocol"] == (secured if with_tls else plain)]
+        if not with_tls or not ports:
+            return {"port": ports[0], "tls": False} if ports else None
+        return {"port": ports[0], "tls": True, **_tls(host, settings, name)}
 
     managed = "rabbitmq_management" in enabled(settings["rabbitmq_plugins"])
-    management = plain("http") if managed else None
-    if any(one["protocol"] == "http" and str(one["address"]).startswith("127.") for one in there):
+    management = place("management", "http", "https") if managed else None
+    if any(one["protocol"] in ("http", "https") and str(one["address"]).startswith("127.") for one in there):
         management = None  # nobody reaches it from outside
     return {
         **_common(host, host["inventory_hostname"]),
         "kind": "rabbitmq",
         "vhost": host["endpoint_vhost"],
         "denied_vhost": host.get("endpoint_denied_vhost"),
-        "amqp": plain("amqp"),
-        "stomp": plain("stomp"),
+        "amqp": place("amqp", "amqp", "amqp/ssl"),
+        "stomp": place("stomp", "stomp", "stomp/ssl"),
         "management": management,
         "listeners": there,
     }
+
+
+def _tls(host: Variables, settings: Variables, name: str) -> Entry:
+    """Return what the probes need to know of a listener with TLS; the management API asks nobody for a certificate."""
+    found: Entry = {"ca_file": host.get("endpoint_ca_file")}
+    if tls.is_only(settings):
+        found["plain_port"] = int(settings[f"rabbitmq_{name}_port"])
+    if name == "management":
+        return {**found, "client_certificate": "none"}
+    found["client_certificate"] = settings["rabbitmq_tls_client_certificates"]
+    found.update({key: host.get(f"endpoint_{key}") for key in ("cert_file", "key_file", "login")})
+    return found
 
 
 def activemq(host: Variables, defaults: Mapping[str, Any], name: str) -> Entry:
@@ -141,7 +163,7 @@ def activemq(host: Variables, defaults: Mapping[str, Any], name: str) -> Entry:
 
 
 def _stomp(connector: Mapping[str, Any], host: Variables) -> Entry:
-    files = ("ca_file", "cert_file", "key_file") if connector["tls"] else ()
+    files = _FILES if connector["tls"] else ()
     return {
         "port": connector["port"],
         "tls": connector["tls"],

@@ -8,29 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from . import tls
+from .setting import Setting, listener
+
 Settings = dict[str, Any]
-Line = tuple[str, Any]
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One setting: its lines of rabbitmq.conf, and where and how a classic rabbitmq.config has it.
-
-    `path` is the application and the keys below it. `term` is what erlang_terms.term writes. A setting that a running
-    node takes has the `command` of rabbitmqctl for it, and `forms`: a pattern of all keys that say it, since the key
-    before the change may have been another one.
-    """
-
-    section: str
-    lines: tuple[Line, ...]
-    path: tuple[str, ...]
-    term: Any
-    command: str = ""
-    forms: str = ""
 
 
 def is_share(text: str) -> bool:
@@ -43,12 +27,6 @@ def is_multiple(text: str) -> bool:
     return re.match(r"[0-9]*[.][0-9]+\Z", text) is not None
 
 
-def _listener(keys: str, path: tuple[str, ...], address: str, port: int) -> Setting:
-    shown = f"[{address}]" if ":" in address else address
-    line = (f"{keys}.1", f"{shown}:{port}") if address else (f"{keys}.default", port)
-    return Setting("Listeners", (line,), path, [{"_tuple": [address, port]} if address else port])
-
-
 def _management(settings: Settings) -> Iterator[Setting]:
     for key, variable in (("port", "rabbitmq_management_port"), ("ip", "rabbitmq_management_address")):
         value = settings[variable]
@@ -57,23 +35,22 @@ def _management(settings: Settings) -> Iterator[Setting]:
             yield Setting("Listeners", ((f"management.tcp.{key}", value),), path, value)
 
 
+def _plain(settings: Settings, keys: str, path: tuple[str, ...], address: str, port: str) -> Setting:
+    """Return a listener without TLS; where there is to be none, that has to be said."""
+    if tls.is_only(settings):
+        return Setting("Listeners", ((keys, "none"),), path, [])
+    return listener("Listeners", keys, path, settings[address], settings[port])
+
+
 def _listeners(settings: Settings) -> Iterator[Setting]:
     plugins = settings["rabbitmq_plugins"]
-    yield _listener(
-        "listeners.tcp",
-        ("rabbit", "tcp_listeners"),
-        settings["rabbitmq_amqp_address"],
-        settings["rabbitmq_amqp_port"],
-    )
-    if "rabbitmq_management" in plugins:
+    path = ("rabbit", "tcp_listeners")
+    yield _plain(settings, "listeners.tcp", path, "rabbitmq_amqp_address", "rabbitmq_amqp_port")
+    if "rabbitmq_management" in plugins and not tls.is_only(settings):
         yield from _management(settings)
     if "rabbitmq_stomp" in plugins:
-        yield _listener(
-            "stomp.listeners.tcp",
-            ("rabbitmq_stomp", "tcp_listeners"),
-            settings["rabbitmq_stomp_address"],
-            settings["rabbitmq_stomp_port"],
-        )
+        path = ("rabbitmq_stomp", "tcp_listeners")
+        yield _plain(settings, "stomp.listeners.tcp", path, "rabbitmq_stomp_address", "rabbitmq_stomp_port")
     users = settings["rabbitmq_loopback_users"]
     lines = tuple(("loopback_users." + str(user).replace(".", "\\."), True) for user in users)
     yield Setting(
@@ -140,7 +117,7 @@ def _log(settings: Settings) -> Iterator[Setting]:
 
 def wanted(settings: Settings) -> list[Setting]:
     """Return the settings that the role's variables ask for, in the order in which they are printed."""
-    return [*_listeners(settings), *_limits(settings), *_log(settings)]
+    return [*_listeners(settings), *tls.wanted(settings), *_limits(settings), *_log(settings)]
 
 
 def _printed(value: Any) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from . import tls
+
 ANY = "::"
 
 
@@ -100,6 +102,8 @@ _BRINGS = {
         for name in ("shovel_management", "federation_management", "top", "tracing")
     },
 }
+# Protocols inside TLS, as the broker calls them.
+_WITH_TLS = frozenset(one.protocol for one in _KINDS if one.key.endswith("ssl"))
 # What the role's variables name, where the plugin itself is named: protocol, plugin, the port without them.
 _OF_VARIABLES = (
     ("amqp", "", 5672),
@@ -126,14 +130,19 @@ def enabled(plugins: list[str]) -> set[str]:
 def listeners(settings: Mapping[str, Any]) -> list[Listener]:
     """Return the node's listeners for clients: protocol, port, address.
 
-    `settings` are the role's rabbitmq_plugins, rabbitmq_config, rabbitmq_advanced_config, and its ports and addresses.
+    `settings` are the role's rabbitmq_plugins, rabbitmq_config, rabbitmq_advanced_config, its ports and addresses, and
+    rabbitmq_tls with what belongs to it.
     """
     plugins = [str(name) for name in settings["rabbitmq_plugins"]]
+    written = {key: value for one in tls.wanted(settings) for key, value in one.lines}
+    settings = {**settings, "rabbitmq_config": {**written, **(settings["rabbitmq_config"] or {})}}
     running = enabled(plugins)
     found = []
     for protocol, plugin, usual in _OF_VARIABLES:
         variable = _VARIABLE[protocol]
         if not plugin or plugin in plugins:
+            if tls.is_only(settings):
+                continue
             address = str(settings[f"rabbitmq_{variable}_address"] or "")
             found.append(_listener(protocol, settings[f"rabbitmq_{variable}_port"], address))
         elif plugin in running:  # with another one, and the role writes nothing of it
@@ -146,6 +155,38 @@ def listeners(settings: Mapping[str, Any]) -> list[Listener]:
     return found
 
 
+def with_tls(settings: Mapping[str, Any]) -> list[Listener]:
+    """Return those of the node's listeners for clients that speak TLS."""
+    return [one for one in listeners(settings) if one["protocol"] in _WITH_TLS]
+
+
+def plain_refusals(settings: Mapping[str, Any]) -> list[str]:
+    """Return which listeners without TLS a node would have that is to have none: those that TLS does not close."""
+    if not tls.is_only(settings):
+        return []
+    plugins = {one.protocol: one.plugin for one in _KINDS} | {
+        "http": "rabbitmq_management",
+        "stomp": "rabbitmq_stomp",
+    }
+    left = [one for one in listeners(settings) if one["protocol"] not in _WITH_TLS]
+    return [
+        f"rabbitmq_plugins: port {one['port']} ({one['protocol']}) would be open without TLS, and "
+        "rabbitmq_tls is 'only'; "
+        f"{_closing(plugins.get(one['protocol'], ''), one['protocol'], settings)}, or set rabbitmq_tls to "
+        "both"
+        for one in left
+    ]
+
+
+def _closing(plugin: str, protocol: str, settings: Mapping[str, Any]) -> str:
+    """Return what closes a listener without TLS."""
+    if protocol.startswith("http/web-"):
+        return f"set rabbitmq_config.{plugin[len('rabbitmq_') :]}.tcp.listener to none"
+    if plugin and plugin not in settings["rabbitmq_plugins"]:
+        return f"name {plugin}, which another plugin brings, in rabbitmq_plugins"
+    return "take the plugin out that opens it"
+
+
 def _of_kind(kind: _Kind, settings: Mapping[str, Any]) -> list[Listener]:
     application, setting = kind.place
     advanced = (settings["rabbitmq_advanced_config"] or {}).get(application) or {}
@@ -153,6 +194,8 @@ def _of_kind(kind: _Kind, settings: Mapping[str, Any]) -> list[Listener]:
         places = _advanced(kind, advanced[setting])
     else:
         places = _conf(kind, settings["rabbitmq_config"] or {})
+    if kind.key == "prometheus.tcp" and tls.is_only(settings):
+        places = []  # see tls.terms
     if places is None:
         places = [] if kind.port is None else [("", kind.port)]
     return [_listener(kind.protocol, port, address) for address, port in places]
@@ -161,6 +204,8 @@ def _of_kind(kind: _Kind, settings: Mapping[str, Any]) -> list[Listener]:
 def _conf(kind: _Kind, config: Mapping[str, Any]) -> list[tuple[str, Any]] | None:
     """Return (address, port) of what rabbitmq.conf says, None when it says nothing."""
     if not kind.several:
+        if str(config.get(f"{kind.key}.listener")) == "none":
+            return []
         port, address = config.get(f"{kind.key}.port", kind.port), config.get(f"{kind.key}.ip", "")
         return None if port is None else [(str(address), port)]
     if str(config.get(kind.key)) == "none":

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..host.service import service_refusals
 from ..versions import at_least, starts_with, upstream
+from . import tls
 from .settings import Settings, is_loopback, listeners
 
 # Processes that a node of the broker consists of; a port that one of them holds on this host is its own.
@@ -161,7 +162,7 @@ def version_refusals(settings: Settings, version: str) -> list[str]:
             f"rabbitmq_default_queue_type: RabbitMQ {version} has no such setting for the node (since 3.13); "
             "set default_queue_type on the vhosts (3.11), or drop the variable"
         )
-    return found
+    return found + tls.version_refusals(settings, version)
 
 
 def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
@@ -221,6 +222,8 @@ def restart_reasons(pending: dict[str, list[str]], online: Iterable[str]) -> lis
     reasons = []
     for path, keys in sorted(pending.items()):
         if path.endswith(("/enabled_plugins", "/administrator.json", "/administrators.json")):
+            continue
+        if path in tls.RENEWABLE:
             continue
         offline = [key for key in keys if not taken.fullmatch(key)]
         if not keys or not path.endswith("/rabbitmq.conf"):

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from ..secret_words import is_placeholder
-from . import written_places
+from . import listeners as client_listeners, tls, written_places
 from .erlang_terms import TermError, term
 
 Settings = dict[str, Any]
@@ -28,6 +28,7 @@ _LOOPBACK_USER = re.compile(r"[A-Za-z0-9._-]+\Z")
 _AMOUNT = re.compile(r"\d+(k|kiB|M|MiB|G|GiB|kB|MB|GB|KB|T|TB|TiB)?\Z")
 _PORTS = ("amqp", "management", "stomp", "epmd", "distribution")
 _PLUGIN_OF = {"management": "rabbitmq_management", "stomp": "rabbitmq_stomp"}
+_WITH_TLS = ("amqp", "management", "stomp")
 
 # Keys of rabbitmq.conf that variables of the role write, and the variable to use instead.
 OWNED_KEYS = {
@@ -108,14 +109,17 @@ def _reach_refusals(settings: Settings) -> list[str]:
 def listeners(settings: Settings) -> list[dict[str, Any]]:
     """Return the listeners that the settings ask for: name of the variable's middle part, address ('' is any), port."""
     plugins = settings["rabbitmq_plugins"]
+    there = [what for what in _PORTS if _PLUGIN_OF.get(what) is None or _PLUGIN_OF[what] in plugins]
+    names = [(what, what) for what in there if not (what in _WITH_TLS and tls.is_only(settings))]
+    if tls.is_on(settings):  # with TLS on the same address
+        names += [(f"tls_{what}", what) for what in there if what in _WITH_TLS]
     return [
         {
-            "name": what,
+            "name": name,
             "address": settings[f"rabbitmq_{what}_address"],
-            "port": settings[f"rabbitmq_{what}_port"],
+            "port": settings[f"rabbitmq_{name}_port"],
         }
-        for what in _PORTS
-        if _PLUGIN_OF.get(what) is None or _PLUGIN_OF[what] in plugins
+        for name, what in names
     ]
 
 
@@ -263,16 +267,11 @@ def _name_refusals(settings: Settings) -> list[str]:
     return found
 
 
-def _owner(key: str) -> str | None:
+def _owner(key: str, settings: Settings) -> str | None:
     parts = key.split(".")
-    return next(
-        (
-            OWNED_KEYS[".".join(parts[:n])]
-            for n in range(len(parts), 0, -1)
-            if ".".join(parts[:n]) in OWNED_KEYS
-        ),
-        None,
-    )
+    owned = {**OWNED_KEYS, **(tls.OWNED_KEYS if tls.is_on(settings) else {})}
+    beginnings = (".".join(parts[:n]) for n in range(len(parts), 0, -1))
+    return next((owned[one] for one in beginnings if one in owned), None)
 
 
 def _free_config_refusals(settings: Settings) -> list[str]:
@@ -289,8 +288,8 @@ def _free_config_refusals(settings: Settings) -> list[str]:
                 f"rabbitmq_config: '{key}' is not a key of rabbitmq.conf; write it with dots, as "
                 "in queue_master_locator or mqtt.listeners.tcp.default"
             )
-        elif _owner(str(key)):
-            found.append(f"rabbitmq_config.{key}: is written by the role already; use {_owner(str(key))}")
+        elif owner := _owner(str(key), settings):
+            found.append(f"rabbitmq_config.{key}: is written by the role already; use {owner}")
         if isinstance(value, (dict, list)) or value is None:
             found.append(
                 f"rabbitmq_config.{key}: {'null' if value is None else type(value).__name__} is "
@@ -349,7 +348,8 @@ def refusals(settings: Settings, declared_users: Any = ()) -> list[str]:
     found += _address_refusals(settings) or _reach_refusals(settings)
     found += _port_refusals(settings) + _environment_refusals(settings)
     found += _limit_refusals(settings) + _free_config_refusals(settings)
-    return found + written_places.refusals(settings)
+    found += written_places.refusals(settings) + tls.refusals(settings)
+    return found or client_listeners.plain_refusals(settings)
 
 
 # Names of rabbitmq-env.conf, without the prefix RABBITMQ_, and what says it instead.

@@ -16,6 +16,7 @@ CONNECTION: dict[str, Any] = {
     "ca_file": {"type": "path"},
     "client_cert": {"type": "path"},
     "client_key": {"type": "path"},
+    "server_name": {"type": "str"},
     "timeout": {"type": "int", "default": 60},
     "wait": {"type": "int", "default": 30},
 }
