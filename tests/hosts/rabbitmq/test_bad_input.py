@@ -33,8 +33,9 @@ def permission(**fields: Any) -> dict[str, Any]:
     return {"rabbitmq_topology_permissions": [wanted], "rabbitmq_topology_references": "declared"}
 
 
+Cases = dict[str, tuple[dict[str, Any], tuple[str, ...]]]
 # What is set, and the words that the refusal has to hold: the variable, and what to do.
-AT_THE_DOOR: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+AT_THE_DOOR: Cases = {
     "port that is a word": ({"rabbitmq_amqp_port": "amqp"}, ("rabbitmq_amqp_port", "whole number")),
     "list that is a text": ({"rabbitmq_plugins": "rabbitmq_stomp"}, ("rabbitmq_plugins", "a list")),
     "dictionary that is a list": ({"rabbitmq_config": ["heartbeat"]}, ("rabbitmq_config", "a dictionary")),
@@ -123,10 +124,14 @@ AT_THE_DOOR: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("rabbitmq_topology_vhosts[2]", "shop"),
     ),
     "probes without a vhost": ({"endpoint_vhost": None}, ("endpoint_vhost",)),
+    "objects, and no plugin to declare them by": (
+        {"rabbitmq_plugins": ["rabbitmq_stomp"]},
+        ("rabbitmq_plugins: has no rabbitmq_management", "add rabbitmq_management to the plugins"),
+    ),
 }
 
 # What is refused for the inventory as a whole, before a host's own settings are looked at.
-IN_THE_INVENTORY: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+IN_THE_INVENTORY: Cases = {
     "cookie of the example, on a host that is not a test host": (
         {"testbed_host": False, "rabbitmq_erlang_cookie": "test-host-only-Wd3k9Qf6Lz1s"},
         ("rabbitmq_erlang_cookie: is published", "testbed_host is not true", "`make inventory NAME=prod`"),
@@ -141,37 +146,46 @@ IN_THE_INVENTORY: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 RIGHT = "door-right"
 NAMES = {case: f"door-{number:02}" for number, case in enumerate([*AT_THE_DOOR, *IN_THE_INVENTORY])}
 
-ON_THE_HOST: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
-    "no privilege": ({"ansible_become": False}, ("ansible_become", "uid", "true")),
-    "name that does not resolve": (
-        {"rabbitmq_node_name": "rabbit@nowhere"},
-        ("rabbitmq_node_name", "'nowhere'", "does not resolve", "rabbitmq_hosts_entries"),
-    ),
-    "port that another process holds": (
-        {"rabbitmq_amqp_port": 22},
-        ("rabbitmq_amqp_port: 22 is held by 'sshd'", "another port"),
-    ),
-    "address of another host": (
-        {"rabbitmq_stomp_address": "192.0.2.7"},
-        ("rabbitmq_stomp_address: 192.0.2.7 is not an address of it-input", "empty for every interface"),
-    ),
-    "version that no repository holds": (
-        {"rabbitmq_version": "9.9"},
-        ("rabbitmq_version: 9.9 is wanted", "hold 3.10.8", "correct"),
-    ),
-    "setting that this version lacks": (
-        {"rabbitmq_default_queue_type": "quorum"},
-        ("rabbitmq_default_queue_type", "3.10.8", "since 3.13"),
-    ),
-    "setting that no version knows": (
-        {"rabbitmq_config": {"max_chanels": 7}},
-        ("max_chanels", "rabbitmq_config"),
-    ),
-    "plugin that does not exist": (
-        {"rabbitmq_plugins": ["rabbitmq_management", "rabbitmq_stmop"]},
-        ("rabbitmq_plugins: 'rabbitmq_stmop' does not exist", "rabbitmq-plugins list"),
-    ),
-}
+# What is set in one run: its step refuses all of it at once.
+ON_THE_HOST: tuple[Cases, ...] = (
+    {"no privilege": ({"ansible_become": False}, ("ansible_become", "uid", "true"))},
+    {
+        "name that does not resolve": (
+            {"rabbitmq_node_name": "rabbit@nowhere"},
+            ("rabbitmq_node_name", "'nowhere'", "does not resolve", "rabbitmq_hosts_entries"),
+        ),
+        "port that another process holds": (
+            {"rabbitmq_amqp_port": 22},
+            ("rabbitmq_amqp_port: 22 is held by 'sshd'", "another port"),
+        ),
+        "address of another host": (
+            {"rabbitmq_stomp_address": "192.0.2.7"},
+            ("rabbitmq_stomp_address: 192.0.2.7 is not an address of it-input", "empty for every interface"),
+        ),
+    },
+    {
+        "version that no repository holds": (
+            {"rabbitmq_version": "9.9"},
+            ("rabbitmq_version: 9.9 is wanted", "hold 3.10.8", "correct"),
+        )
+    },
+    {
+        "setting that this version lacks": (
+            {"rabbitmq_default_queue_type": "quorum"},
+            ("rabbitmq_default_queue_type", "3.10.8", "since 3.13"),
+        )
+    },
+    {
+        "setting that no version knows": (
+            {"rabbitmq_config": {"max_chanels": 7}},
+            ("unknown variable: max_chanels", "rabbitmq_config"),
+        ),
+        "plugin that does not exist": (
+            {"rabbitmq_plugins": ["rabbitmq_management", "rabbitmq_stmop"]},
+            ("rabbitmq_plugins: 'rabbitmq_stmop' does not exist", "rabbitmq-plugins list"),
+        ),
+    },
+)
 
 
 @pytest.fixture(scope="module")
@@ -187,9 +201,7 @@ def bare(fresh: Callable[..., list[hosts.Host]]) -> Iterator[hosts.Host]:
 REFUSAL = re.compile(r"^fatal: \[(?P<hosts>[^]]+)\]: FAILED!\n(?P<sentences>(?:  .*\n)+)", re.MULTILINE)
 
 
-def at_the_door(
-    controller: hosts.Controller, cases: dict[str, tuple[dict[str, Any], tuple[str, ...]]]
-) -> hosts.Run:
+def at_the_door(controller: hosts.Controller, cases: Cases) -> hosts.Run:
     """One converge of a host for each of these wrong inputs, and of one with nothing wrong.
 
     None of these hosts exists: whoever asked one of them before the refusal would find it unreachable.
@@ -210,7 +222,7 @@ def door(controller: hosts.Controller) -> hosts.Run:
 
 
 @pytest.fixture(scope="module")
-def inventory(controller: hosts.Controller) -> hosts.Run:
+def whole_inventory(controller: hosts.Controller) -> hosts.Run:
     """The run that ends before."""
     return at_the_door(controller, IN_THE_INVENTORY)
 
@@ -240,8 +252,8 @@ def test_it_is_refused_at_the_door(case: str, door: hosts.Run) -> None:
 
 
 @pytest.mark.parametrize("case", IN_THE_INVENTORY)
-def test_it_is_refused_for_the_whole_inventory(case: str, inventory: hosts.Run) -> None:
-    assert_refused(case, IN_THE_INVENTORY[case][1], inventory)
+def test_it_is_refused_for_the_whole_inventory(case: str, whole_inventory: hosts.Run) -> None:
+    assert_refused(case, IN_THE_INVENTORY[case][1], whole_inventory)
 
 
 def test_one_run_names_every_host_with_something_wrong_and_no_other(door: hosts.Run) -> None:
@@ -249,10 +261,11 @@ def test_one_run_names_every_host_with_something_wrong_and_no_other(door: hosts.
     assert said_of(RIGHT, door).strip() == f"{wrong}: refused above, and no host was changed."
 
 
-@pytest.mark.parametrize("case", ON_THE_HOST)
-def test_it_is_refused_on_the_host(case: str, bare: hosts.Host, controller: hosts.Controller) -> None:
-    wrong, words = ON_THE_HOST[case]
-    controller.converge([bare], hosts.settings(), "-e", json.dumps(wrong)).refused(*words)
+@pytest.mark.parametrize("cases", ON_THE_HOST, ids=" and ".join)
+def test_it_is_refused_on_the_host(cases: Cases, bare: hosts.Host, controller: hosts.Controller) -> None:
+    wrong = {name: value for changes, _ in cases.values() for name, value in changes.items()}
+    run = controller.converge([bare], hosts.settings(), "-e", json.dumps(wrong))
+    run.refused(*(word for _, words in cases.values() for word in words))
 
 
 def test_an_inventory_without_brokers_is_refused(controller: hosts.Controller) -> None:

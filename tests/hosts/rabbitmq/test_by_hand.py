@@ -75,14 +75,6 @@ def test_a_new_administrator_leaves_the_former_one_until_it_is_named(node: Node)
     assert quiet.counts(node.host.name)["changed"] == 0 and "administrator of before" not in quiet.sentence
 
 
-def test_plugins_without_management_are_refused_while_a_topology_is_declared(node: Node) -> None:
-    before = node.host.snapshot()
-    node.run(rabbitmq_plugins=["rabbitmq_stomp"]).refused(
-        "rabbitmq_plugins: has no rabbitmq_management", "add rabbitmq_management to the plugins"
-    )
-    assert node.host.snapshot() == before
-
-
 def test_a_stop_by_hand_is_undone_with_a_word_and_kept_where_it_is_wanted(node: Node) -> None:
     node.host.run(f"systemctl disable --quiet --now {UNIT}")
     kept = node.run(rabbitmq_service_state="stopped").succeeded()
