@@ -11,6 +11,7 @@ import pytest
 from loopback import answers, server, silent
 from probes.activemq import access as activemq_access, pairs
 from probes.model import Broker, Context, Deadline, Endpoint, Settings, Unreachable
+from probes.tls import presented, transport  # noqa: F401 - loading them is not what is timed here
 from probes.wire import attempts, classify, waiting
 from probes.wire.attempts import attempt, in_vain
 from probes.wire.classify import Port, Speaks
