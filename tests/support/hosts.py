@@ -148,18 +148,20 @@ def take_down(*names: str, inventory: str = INVENTORY) -> None:
         testbed("down", *names, inventory=inventory)
 
 
-def thawed_or(make: Callable[[], object], path: Path, name: str, inventory: str = INVENTORY) -> None:
-    """Give a host the disk that `make` has left it with, now or in an earlier run.
+def thawed_or(make: Callable[[], object], path: Path, name: str, inventory: str = INVENTORY) -> bool:
+    """Give a host the disk that `make` has left it with, now or in an earlier run; says whether it was an earlier one.
 
     `path` is an inventory of the variables that `make` works with. It is not for the tests of what `make` does: on a
     host that was thawed it has not been done today.
     """
     words = ("-i", str(path), name)
-    if testbed("thaw", *words, inventory=inventory, codes=(0, NOT_FROZEN)) == NOT_FROZEN:
-        testbed("reset", name, inventory=inventory)
-        make()
-        # Where somebody edits roles meanwhile, what the host was made of is not known: it is used, and not kept.
-        testbed("freeze", *words, inventory=inventory, codes=(0, CHANGED))
+    if testbed("thaw", *words, inventory=inventory, codes=(0, NOT_FROZEN)) != NOT_FROZEN:
+        return True
+    testbed("reset", name, inventory=inventory)
+    make()
+    # Where somebody edits roles meanwhile, what the host was made of is not known: it is used, and not kept.
+    testbed("freeze", *words, inventory=inventory, codes=(0, CHANGED))
+    return False
 
 
 def secret(owner: str, what: str, digits: int) -> str:
@@ -288,9 +290,9 @@ class Controller:
         """A host on which these settings were converged, from its frozen disk where there is one: see `thawed_or`."""
         found = host(name)
         path = self.inventory({"rabbitmq": {"hosts": {name: values}}})
-        thawed_or(lambda: self.converge([found], values).succeeded(), path, name)
-        # The endpoints are the controller's: a disk that was thawed does not bring them along.
-        self.converge([found], values, "--tags", "endpoints").succeeded()
+        if thawed_or(lambda: self.converge([found], values).succeeded(), path, name):
+            # The endpoints are the controller's: a disk that was thawed does not bring them along.
+            self.converge([found], values, "--tags", "endpoints").succeeded()
         return found
 
     def run(self, command: Sequence[str], home: Path) -> Run:
