@@ -20,14 +20,20 @@ def _rows(found: dict[str, Any]) -> list[audit.Row]:
     return [*audit.rows(found, "rabbitmq_"), *node]
 
 
-def findings(found: dict[str, Any], host: str, accepted: list[str]) -> list[str]:
+def names(accepted: Any) -> list[str]:
+    """Return audit_accepted as a list; on the command line it is a text with commas."""
+    items = accepted.split(",") if isinstance(accepted, str) else accepted or []
+    return [str(item).strip() for item in items if str(item).strip()]
+
+
+def findings(found: dict[str, Any], host: str, accepted: Any) -> list[str]:
     """Return a sentence for each thing that is not as it should be and was not accepted."""
-    return audit.findings(host, _rows(found), accepted)
+    return audit.findings(host, _rows(found), names(accepted))
 
 
-def summary(found: dict[str, Any], host: str, accepted: list[str]) -> str:
+def summary(found: dict[str, Any], host: str, accepted: Any) -> str:
     """Return what was looked at and is well, in one sentence."""
-    return audit.summary(host, _rows(found), accepted)
+    return audit.summary(host, _rows(found), names(accepted))
 
 
 class FilterModule:
