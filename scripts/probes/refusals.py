@@ -169,8 +169,8 @@ def certificate_refused(broker: Broker, words: str) -> Failed:
         return Failed(
             said,
             "The broker does not take certificates as logins.",
-            f"Have it take them ({of_tls('rabbitmq')['login']}, with the plugin rabbitmq_auth_mechanism_ssl in "
-            "rabbitmq_plugins and EXTERNAL in auth_mechanisms), or log in with a password.",
+            f"Set {of_tls('rabbitmq')['login']} (by hand: the plugin rabbitmq_auth_mechanism_ssl, and EXTERNAL in "
+            "auth_mechanisms), or log in with a password.",
         )
     return Failed(
         said,

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 _OF: Mapping[str, Mapping[str, str]] = {
     "rabbitmq": {
-        "certificate": "ssl_options.certfile in rabbitmq_config",
-        "key": "ssl_options.keyfile in rabbitmq_config",
-        "authority": "ssl_options.cacertfile in rabbitmq_config",
-        "clients": "ssl_options.verify and ssl_options.fail_if_no_peer_cert in rabbitmq_config",
-        "versions": "ssl_options.versions and management.ssl.versions in rabbitmq_config",
-        "login": "ssl_cert_login_from in rabbitmq_config",
-        "listener": "a listener with TLS in rabbitmq_config",
-        "plain": "the listener in rabbitmq_config",
+        "certificate": "rabbitmq_tls_certificate",
+        "key": "rabbitmq_tls_key",
+        "authority": "rabbitmq_tls_client_authority",
+        "clients": "rabbitmq_tls_client_certificates",
+        "versions": "rabbitmq_tls_versions",
+        "login": "rabbitmq_tls_login",
+        "listener": "a listener with TLS (rabbitmq_tls)",
+        "plain": "rabbitmq_tls: only, or the listener in rabbitmq_config",
     },
     "activemq": {
         "certificate": "activemq_tls_certificate",

@@ -93,7 +93,7 @@ def test_the_setting_is_that_of_the_broker(kind: str) -> None:
 
 def test_of_a_broker_that_nobody_knows_both_are_named() -> None:
     remedy = said(VERIFY + "certificate has expired", kind=None).remedy
-    assert "rabbitmq_config" in remedy and "or activemq_tls_certificate" in remedy
+    assert "rabbitmq_tls_certificate" in remedy and "or activemq_tls_certificate" in remedy
 
 
 def test_the_certificate_of_the_chain_whose_time_is_wrong_is_named() -> None:
