@@ -124,9 +124,16 @@ def _listener(protocol: str, port: int, open_ports: dict[int, str]) -> Row:
         )
     if protocol in _PAGES:
         what, variable = _PAGES[protocol]
-        return Row(name, f"{where}, and {what} is not inside TLS; set {variable} to 127.0.0.1, or use TLS")
+        return Row(
+            name,
+            f"{where}, and {what} is not inside TLS; set {variable} to 127.0.0.1, or rabbitmq_tls to only",
+        )
     if protocol in _PLAIN:
-        return Row(name, f"{where}, and passwords and messages cross the network in the clear; use TLS")
+        return Row(
+            name,
+            f"{where}, and passwords and messages cross the network in the clear; set rabbitmq_tls to only "
+            "(docs/tls.md)",
+        )
     return Row(name)
 
 
