@@ -117,7 +117,7 @@ PARTS = (
     Part(
         "tls",
         "RabbitMQ inside TLS: every probe, and what is said of each wrong certificate",
-        180,
+        300,
         (tests(*FILES, "tests/hosts/tls"),),
     ),
     Part("default", "molecule: a Debian 12 host as the README has it", 120, scenario("default")),
