@@ -183,14 +183,19 @@ def test_a_short_node_name_asks_for_no_long_ones():
     assert "USE_LONGNAME=true" not in lines(ENVIRONMENT)
 
 
+LIMITS = ["[Service]", "EnvironmentFile=-/etc/rabbitmq/start.env", "LimitNOFILE=100000", "TimeoutStartSec=90"]
+
+
 def test_the_units_drop_in_has_the_limits():
-    said = lines(UNIT, open_files_limit=100000, start_timeout=90)
-    assert said == [
-        "[Service]",
-        "EnvironmentFile=-/etc/rabbitmq/start.env",
-        "LimitNOFILE=100000",
-        "TimeoutStartSec=90",
-    ]
+    limits = {"open_files_limit": 100000, "start_timeout": 90}
+    assert lines(UNIT, **limits, hardening=False) == [*LIMITS, "LimitCORE=0"]
+    assert lines(UNIT, **limits, hardening=False, crash_dumps=True) == LIMITS
+
+
+def test_the_node_can_write_to_its_own_places_and_those_that_are_named():
+    said = lines(UNIT, writable_paths=["/srv/log"])
+    assert "ProtectSystem=strict" in said
+    assert said[-1] == "ReadWritePaths=/var/lib/rabbitmq /var/log/rabbitmq /srv/log"
 
 
 @pytest.mark.parametrize(
