@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Any
 
@@ -18,6 +19,13 @@ init_plugin_loader()
 from ansible_collections.brokerkit.brokers.plugins.action.broker_files import filled, rendered  # noqa: E402 - found by the loader alone
 
 
+@functools.cache
+def _variables(role: str, path: str) -> dict[str, Any]:
+    """A file of a role's variables, its templates trusted; parsing one takes as long as rendering some files."""
+    loader = DataLoader()
+    return loader.load_from_file(str(ROOT / "roles" / role / path), trusted_as_template=True) or {}
+
+
 class Role:
     """A role with what its defaults and vars say, and what a test lays over them."""
 
@@ -32,7 +40,7 @@ class Role:
             "inventory_hostname": "broker-1",
         }
         for path in ("defaults/main.yml", "vars/main.yml"):
-            self._variables.update(loader.load_from_file(str(folder / path), trusted_as_template=True) or {})
+            self._variables.update(_variables(name, path))
         self._variables.update(variables)
         self._templar = Templar(loader, variables=self._variables)
 
