@@ -218,9 +218,9 @@ def certificates(directory: Path, *addresses: str) -> Certificates:
     authority_files = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"]
     names = ",".join(["DNS:test-broker", *(f"IP:{address}" for address in addresses)])
     (directory / "names").write_text(f"subjectAltName={names}\n", encoding="ascii")
-    signing = ["openssl", "x509", "-req", "-days", "2", "-in", "mq.csr", "-extfile", "names"]
+    signing = ["openssl", "x509", "-req", "-days", "90", "-in", "mq.csr", "-extfile", "names"]
     commands = [
-        [*new, "-x509", "-days", "2", "-subj", "/CN=test authority", "-keyout", "ca.key", "-out", "ca.pem"],
+        [*new, "-x509", "-days", "90", "-subj", "/CN=test authority", "-keyout", "ca.key", "-out", "ca.pem"],
         [*new, "-subj", "/CN=test broker", "-keyout", "mq.key", "-out", "mq.csr"],
         [*signing, *authority_files, "-out", "mq.pem"],
     ]
