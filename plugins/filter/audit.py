@@ -10,14 +10,18 @@ from ..module_utils.brokers.rabbitmq import audit as rabbitmq_audit
 
 
 def _rows(found: dict[str, Any]) -> list[audit.Row]:
-    if found["node"] is None and not found["unanswered"]:
-        return audit.rows(found, "activemq_")
-    node = (
-        rabbitmq_audit.rows(found["node"], found["listeners"])
-        if found["node"]
-        else [audit.Row("node", f"it could not be asked: {found['unanswered']}; start it and run again")]
-    )
-    return [*audit.rows(found, "rabbitmq_"), *node]
+    host = audit.rows(found)
+    if found["unanswered"]:
+        return [
+            *host,
+            audit.Row("node", f"it could not be asked: {found['unanswered']}; start it and run again"),
+        ]
+    return [*host, *(rabbitmq_audit.rows(found["node"], found["listeners"]) if found["node"] else [])]
+
+
+def _broker(found: dict[str, Any], host: str) -> str:
+    """Return what a broker is called: a host may have one of each kind."""
+    return f"{host} ({found['kind']})"
 
 
 def names(accepted: Any) -> list[str]:
@@ -28,12 +32,12 @@ def names(accepted: Any) -> list[str]:
 
 def findings(found: dict[str, Any], host: str, accepted: Any) -> list[str]:
     """Return a sentence for each thing that is not as it should be and was not accepted."""
-    return audit.findings(host, _rows(found), names(accepted))
+    return audit.findings(_broker(found, host), _rows(found), names(accepted))
 
 
 def summary(found: dict[str, Any], host: str, accepted: Any) -> str:
     """Return what was looked at and is well, in one sentence."""
-    return audit.summary(host, _rows(found), names(accepted))
+    return audit.summary(_broker(found, host), _rows(found), names(accepted))
 
 
 class FilterModule:

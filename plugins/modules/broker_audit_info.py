@@ -13,12 +13,13 @@ description:
   - The unit's limits and its exposure, the user's shell, the modes of directories, the clock, listeners, and, of a
     RabbitMQ node that runs, what it says of its own limits, users and listeners. Nothing is judged here.
 options:
+  kind:
+    description: Which broker. Its user has the same name. A RabbitMQ node is asked, too.
+    type: str
+    choices: [rabbitmq, activemq]
+    required: true
   unit:
     description: The broker's systemd unit.
-    type: str
-    required: true
-  account:
-    description: The user who runs the broker.
     type: str
     required: true
   directories:
@@ -26,10 +27,6 @@ options:
     type: list
     elements: path
     default: []
-  rabbitmq:
-    description: Ask the RabbitMQ node on the host, too.
-    type: bool
-    default: false
 attributes:
   check_mode: {support: full, description: It only reads.}
   diff_mode: {support: none, description: It only reads.}
@@ -39,16 +36,15 @@ author: Brokerkit contributors
 EXAMPLES = r"""
 - name: Read the host
   brokerkit.brokers.broker_audit_info:
+    kind: rabbitmq
     unit: rabbitmq-server.service
-    account: rabbitmq
     directories: [/var/lib/rabbitmq]
-    rabbitmq: true
   register: found
 """
 
 RETURN = r"""
 found:
-  description: unit, exposure, account, shell, modes, clock, listeners, node (its answers), unanswered (why not).
+  description: kind, unit, exposure, shell, modes, clock, listeners, node (its answers), unanswered (why not).
   returned: always
   type: dict
 """
@@ -116,26 +112,25 @@ def main() -> None:
     """Entry point that Ansible calls on the target."""
     module = AnsibleModule(
         argument_spec={
+            "kind": {"type": "str", "choices": ["rabbitmq", "activemq"], "required": True},
             "unit": {"type": "str", "required": True},
-            "account": {"type": "str", "required": True},
             "directories": {"type": "list", "elements": "path", "default": []},
-            "rabbitmq": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     wanted = module.params
     found = {
+        "kind": wanted["kind"],
         "unit": _unit(wanted["unit"]),
         "exposure": _exposure(wanted["unit"]),
-        "account": wanted["account"],
-        "shell": hostfacts.shell(wanted["account"]),
+        "shell": hostfacts.shell(wanted["kind"]),
         "modes": _modes(wanted["directories"]),
         "clock": _clock(),
         "listeners": hostfacts.listeners(),
         "node": None,
         "unanswered": "",
     }
-    if wanted["rabbitmq"]:
+    if wanted["kind"] == "rabbitmq":
         try:
             found["node"] = ask(audit.QUESTION)
         except Unanswered as error:

@@ -46,6 +46,11 @@ options:
   unit:
     description: systemd unit whose state is wanted.
     type: str
+  places:
+    description: Directories of which it is wanted where they really are, links followed.
+    type: list
+    elements: path
+    default: []
   account:
     description: User of the host whose shell is wanted.
     type: str
@@ -92,6 +97,7 @@ dpkg_interrupted: {description: Whether an installation was cut off half-way., r
 files: {description: Those of O(files) that exist., returned: always, type: list, elements: str}
 texts: {description: Those of O(read) that exist, and what they hold., returned: always, type: dict}
 users: {description: Names of the users in O(definitions)., returned: always, type: list, elements: str}
+places: {description: 'Those of O(places) that exist, and where they really are.', returned: always, type: dict}
 shell: {description: 'Shell of O(account), empty where there is no such user.', returned: always, type: str}
 unit:
   description:
@@ -133,6 +139,7 @@ def main() -> None:
             "read": {"type": "list", "elements": "path", "default": []},
             "definitions": {"type": "list", "elements": "path", "default": []},
             "unit": {"type": "str"},
+            "places": {"type": "list", "elements": "path", "default": []},
             "account": {"type": "str"},
             "simulate": dict(names),
             "only_missing": {"type": "bool", "default": False},
@@ -154,6 +161,7 @@ def main() -> None:
         "texts": {path: text for path in wanted["read"] for text in [read(path)] if text is not None},
         "users": hostfacts.users(wanted["definitions"]),
         "hosts_block": hostfacts.HOSTS_MARK in (read("/etc/hosts") or ""),
+        "places": {path: os.path.realpath(path) for path in wanted["places"] if os.path.isdir(path)},
         "shell": hostfacts.shell(wanted["account"] or ""),
         "dpkg_interrupted": False,
         "packages": {},

@@ -17,6 +17,7 @@ from ansible.template import Templar, trust_as_template
 init_plugin_loader()
 
 from ansible_collections.brokerkit.brokers.plugins.action.broker_files import filled, rendered  # noqa: E402 - found by the loader alone
+from ansible_collections.brokerkit.brokers.plugins.filter import audit as audit_filters  # noqa: E402, F401
 
 
 @functools.cache

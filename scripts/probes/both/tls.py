@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from probes import diagnosis
 from probes.model import CONNECT_SECONDS, Context, Failed, NotApplicable, NotProven, Soon
 from probes.registry import probe
 from probes.variables import of_tls
 from probes.wire.classify import connects
+
+if TYPE_CHECKING:
+    from probes.tls.presented import Certificate
 
 _KINDS = ("rabbitmq", "activemq")
 
@@ -37,7 +41,15 @@ def version(context: Context) -> str:
     said = []
     for protocol in _with_tls(context):
         endpoint, agreed = context.endpoint(protocol), _agreed(context, protocol)
-        old = handshakes.old_version(endpoint, context.deadline.left(CONNECT_SECONDS))
+        context.deadline.step = f"offering old versions of TLS to {endpoint}"
+        try:
+            old = handshakes.old_version(endpoint, context.deadline.left(CONNECT_SECONDS))
+        except OSError as error:
+            raise NotProven(
+                f"TLS 1.0 and 1.1 could not be offered to {endpoint}: {error}.",
+                "Whether the broker would have agreed to them is not known.",
+                "See the load of the broker's host, or run smoke.py where OpenSSL still has these versions.",
+            ) from error
         if old:
             raise Failed(
                 f"{endpoint} agreed to {old}.",
@@ -68,9 +80,9 @@ def _agreed(context: Context, protocol: str) -> str:
 )
 def certificate(context: Context) -> str:
     from probes.tls import handshakes
-    from probes.tls.presented import Certificate, day, now
+    from probes.tls.presented import day, now
 
-    limit, first = context.broker.certificate_days, None
+    limit, soon = context.broker.certificate_days, []
     for protocol in _with_tls(context):
         endpoint = context.endpoint(protocol)
         context.deadline.step = f"looking at the certificate of {endpoint}"
@@ -81,18 +93,16 @@ def certificate(context: Context) -> str:
         soonest = min(chain, key=lambda one: one.ends)
         if soonest.days_left(now()) < limit:
             raise _ends(context, protocol, soonest, limit)
-        if first is None or soonest.ends < first.ends:
-            first = soonest
-    assert isinstance(first, Certificate)  # noqa: S101 - there is at least one endpoint
+        soon.append(soonest)
+    first = min(soon, key=lambda one: one.ends)
     days = math.floor(first.days_left(now()))
     said = f"{first.subject} ends in {days} days, {day(first.ends)}"
     return Soon(said) if first.days_left(now()) < 2 * limit else said
 
 
-def _ends(context: Context, protocol: str, soonest: object, limit: int) -> Failed:
-    from probes.tls.presented import Certificate, day, now
+def _ends(context: Context, protocol: str, soonest: Certificate, limit: int) -> Failed:
+    from probes.tls.presented import day, now
 
-    assert isinstance(soonest, Certificate)  # noqa: S101 - imported late, for speed
     left = math.floor(soonest.days_left(now()))
     return Failed(
         f"The certificate {soonest.subject} on {context.endpoint(protocol)} ends in {left} days, {day(soonest.ends)}.",
@@ -109,26 +119,26 @@ def _ends(context: Context, protocol: str, soonest: object, limit: int) -> Faile
 )
 def plain(context: Context) -> str:
     ports = {
-        protocol: endpoint
+        protocol: port
         for protocol, endpoint in context.broker.with_tls.items()
-        if endpoint.plain_port is not None
+        if (port := endpoint.plain_port) is not None
     }
     _with_tls(context)
     if not ports:
         raise NotApplicable("No port without TLS is declared that has to be closed (plain_port).")
     closed = []
-    for protocol, endpoint in ports.items():
-        assert endpoint.plain_port is not None  # noqa: S101 - selected above
+    for protocol, port in ports.items():
+        host = context.endpoint(protocol).host
         _agreed(context, protocol)  # on a host that is down every port is closed
-        context.deadline.step = f"trying port {endpoint.plain_port} of {endpoint.host}"
-        found = connects(endpoint.host, endpoint.plain_port, context.deadline.left(CONNECT_SECONDS))
+        context.deadline.step = f"trying port {port} of {host}"
+        found = connects(host, port, context.deadline.left(CONNECT_SECONDS))
         if found.speaks.listens:
             raise Failed(
-                f"Port {endpoint.plain_port} of {endpoint.host} accepts connections.",
+                f"Port {port} of {host} accepts connections.",
                 f"Clients can speak {protocol} without TLS there: passwords and messages can be read on the way.",
                 f"Close it ({_setting(context, 'plain')}) and run the converge again.",
             )
-        closed.append(f"{protocol} {endpoint.plain_port}")
+        closed.append(f"{protocol} {port}")
     return f"closed: {', '.join(closed)}"
 
 

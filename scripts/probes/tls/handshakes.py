@@ -36,7 +36,10 @@ def verified_chain(endpoint: Endpoint, seconds: float) -> tuple[Certificate, ...
 
 
 def old_version(endpoint: Endpoint, seconds: float) -> str:
-    """Return the withdrawn version of TLS (1.0, 1.1) that `endpoint` agrees to, empty if it agrees to neither."""
+    """Return the withdrawn version of TLS (1.0, 1.1) that `endpoint` agrees to, empty if it agrees to neither.
+
+    Raises OSError where neither could be offered: no answer in time, or an OpenSSL without them.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -49,7 +52,11 @@ def old_version(endpoint: Endpoint, seconds: float) -> str:
     try:
         with handshake(endpoint, seconds, context) as peer:
             return str(peer.version())
-    except OSError:
+    except TimeoutError:
+        raise
+    except OSError as error:
+        if "no protocols available" in str(error).lower().replace("_", " "):
+            raise
         return ""
 
 

@@ -24,7 +24,9 @@ def audit(node: Node, *accepted: str) -> tuple[int, set[str]]:
         *("-e", f"audit_accepted='{','.join(accepted)}'"),
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-    return done.returncode, set(re.findall(rf"\* {node.broker.name}, ([^:]+):", done.stdout + done.stderr))
+    return done.returncode, set(
+        re.findall(rf"\* {node.broker.name} \(rabbitmq\), ([^:]+):", done.stdout + done.stderr)
+    )
 
 
 def test_a_host_as_the_role_leaves_it_has_its_plain_listeners_alone_to_be_accepted(node: Node) -> None:

@@ -289,6 +289,7 @@ def machine(**changes: Any) -> dict[str, Any]:
         "uid": 0,
         "listeners": [],
         "foreign": [],
+        "places": {},
         "packages": {},
         "files": [],
         "unit": unit(),
@@ -372,3 +373,10 @@ def test_a_broker_that_is_sigstopped_is_said_to_be():
         "the broker's process 7 is stopped (state T in /proc/7/stat" in sentence
         and "`kill -CONT 7`" in sentence
     )
+
+
+def test_a_writable_place_that_is_missing_would_keep_the_unit_from_starting():
+    settings = broker(writable_paths=["/srv/mq"])
+    (sentence,) = host_refusals(settings, machine())
+    assert sentence.startswith("activemq_writable_paths: /srv/mq is not on")
+    assert host_refusals(settings, machine(places={"/srv/mq": "/srv/mq"})) == []

@@ -87,6 +87,11 @@ def test_an_old_version_is_found_where_it_is_agreed_to(
         assert handshakes.old_version(Endpoint(HOST, port, Tls()), 5) == ("TLSv1.1" if old else "")
 
 
+def test_a_listener_that_says_nothing_has_not_refused_an_old_version() -> None:
+    with socket.create_server((HOST, 0)) as silent, pytest.raises(TimeoutError):
+        handshakes.old_version(Endpoint(HOST, silent.getsockname()[1], Tls()), 0.2)
+
+
 @pytest.mark.parametrize(
     ("verify", "without", "stranger"),
     [

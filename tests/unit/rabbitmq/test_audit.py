@@ -6,11 +6,12 @@ import pytest
 from brokers.host import audit as host_audit
 from brokers.host.audit import Row, findings, is_reachable, summary
 from brokers.rabbitmq.audit import rows
+from templating import audit_filters
 
 HOST = {
+    "kind": "rabbitmq",
     "unit": {"active_state": "active", "unit_file_state": "enabled", "files": 65536, "core": 0},
     "exposure": 1.6,
-    "account": "rabbitmq",
     "shell": "/usr/sbin/nologin",
     "modes": {"/var/lib/rabbitmq": 0o750},
     "clock": True,
@@ -40,7 +41,7 @@ def found_of(rows):
 
 
 def test_a_host_and_a_node_as_they_should_be_have_no_findings():
-    assert found_of(host_audit.rows(HOST, "rabbitmq_")) == {}
+    assert found_of(host_audit.rows(HOST)) == {}
     assert found_of(rows(NODE, LISTENERS)) == {}
 
 
@@ -58,19 +59,19 @@ def test_a_host_and_a_node_as_they_should_be_have_no_findings():
     ],
 )
 def test_each_thing_of_a_host_has_a_finding_with_its_cure(changes, name, words):
-    found = found_of(host_audit.rows({**HOST, **changes}, "rabbitmq_"))
+    found = found_of(host_audit.rows({**HOST, **changes}))
     assert list(found) == [name]
     assert words in found[name]
 
 
 @pytest.mark.parametrize("changes", [{"exposure": None}, {"exposure": 3.0}, {"clock": None}, {"shell": ""}])
 def test_what_cannot_be_known_or_is_just_right_is_no_finding(changes):
-    assert found_of(host_audit.rows({**HOST, **changes}, "rabbitmq_")) == {}
+    assert found_of(host_audit.rows({**HOST, **changes})) == {}
 
 
 def test_the_cure_for_activemq_names_its_own_variables():
     poor = {**HOST, "unit": {**HOST["unit"], "files": 1, "core": 1}, "exposure": 9.4}
-    found = found_of(host_audit.rows(poor, "activemq_"))
+    found = found_of(host_audit.rows({**poor, "kind": "activemq"}))
     assert "activemq_open_files_limit" in found["file limit"]
     assert not [text for text in found.values() if "rabbitmq" in text]
 
@@ -142,3 +143,18 @@ def test_what_was_accepted_is_said_and_fails_nothing():
     assert text.startswith("mq1: 1 of 3 as they should be: a.")
     assert "Accepted by audit_accepted: b." in text
     assert text.endswith("audit_accepted names what is not looked at here: z.")
+
+
+@pytest.mark.parametrize("accepted", ["guest, clock", ["guest", "clock"], ("guest", "clock")])
+def test_names_to_accept_come_from_an_inventory_or_from_the_command_line(accepted):
+    poor = {**HOST, "clock": False, "node": {**NODE, "guest": True}, "listeners": LISTENERS, "unanswered": ""}
+    assert audit_filters.findings(poor, "mq1", accepted) == []
+    assert len(audit_filters.findings(poor, "mq1", None)) == 2
+
+
+def test_a_node_that_does_not_answer_is_a_finding():
+    silent = {**HOST, "node": None, "listeners": [], "unanswered": "it is away"}
+    (sentence,) = audit_filters.findings(silent, "mq1", [])
+    assert sentence == "mq1 (rabbitmq), node: it could not be asked: it is away; start it and run again"
+    other = {**HOST, "kind": "activemq", "node": None, "listeners": [], "unanswered": ""}
+    assert audit_filters.findings(other, "mq1", []) == []

@@ -24,6 +24,7 @@ def host(**facts):
         "uid": 0,
         "listeners": [],
         "foreign": [],
+        "places": {},
         "addresses": {"broker-1": ["10.0.0.5"]},
         "files": [],
         "packages": {},

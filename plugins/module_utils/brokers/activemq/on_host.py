@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..host.sandbox import place_refusals
 from ..host.service import service_refusals
 from ..versions import starts_with, upstream
 from .access import Settings
@@ -70,6 +71,8 @@ def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
         ]
     found = unit_refusals(settings, host) + _port_refusals(settings, host)
     found += _address_refusals(settings, host)
+    own = settings["activemq_writable_paths"]
+    found += place_refusals("activemq_writable_paths", name, own, [], [], host["places"])
     return found + _version_refusals(settings, host)
 
 

@@ -87,9 +87,8 @@ def warnings(name: str, certificate: str, now: datetime, days: int) -> list[str]
     """Return what is no error yet: a certificate or an issuer's that ends within so many days, or that some refuse."""
     chain = certificates(certificate)
     found = [
-        f"{name}: {title(one)} has no authority key identifier, and Python from 3.13 on refuses it; have it "
-        "issued again "
-        "with one"
+        f"{name}: {title(one)} has no authority key identifier, and Python from 3.13 on refuses it; have it issued "
+        "again with one"
         for one in chain
         if one.subject != one.issuer and not _has_authority_key_identifier(one)
     ]
@@ -155,14 +154,12 @@ def _key_refusals(given: Given, key: PrivateKey, chain: Certificates, authority:
     place = next((n for n, one in enumerate(chain) if public_bytes(one.public_key()) == own), None)
     if place:
         return [
-            f"{given.name('certificate')}: the key is that of certificate {place + 1} of the text; put the "
-            "broker's own "
-            "certificate first, its issuer's after it, and so on"
+            f"{given.name('certificate')}: the key is that of certificate {place + 1} of the text; put the broker's "
+            "own certificate first, its issuer's after it, and so on"
         ]
     return [
-        f"{where}: is not the key of the certificate in {given.name('certificate')} ({title(chain[0])}); "
-        "give the two "
-        "that belong together"
+        f"{where}: is not the key of the certificate in {given.name('certificate')} ({title(chain[0])}); give the "
+        "two that belong together"
     ]
 
 
@@ -176,9 +173,8 @@ def _date_refusals(name: str, chain: Certificates, now: datetime) -> list[str]:
             )
         elif one.not_valid_before_utc > now + timedelta(minutes=5):
             found.append(
-                f"{name}: {title(one)} is not valid before {one.not_valid_before_utc:%Y-%m-%d %H:%M} UTC; "
-                "wait until "
-                "then, or correct the clock of whoever issued it, or of this machine"
+                f"{name}: {title(one)} is not valid before {one.not_valid_before_utc:%Y-%m-%d %H:%M} UTC; wait "
+                "until then, or correct the clock of whoever issued it, or of this machine"
             )
     return found
 
@@ -196,8 +192,7 @@ def _use_refusals(name: str, leaf: x509.Certificate) -> list[str]:
     if usage is not None and not usage.digital_signature:
         found.append(
             f"{name}: its key usage leaves out digitalSignature, which TLS 1.3 needs; issue one with "
-            "digitalSignature "
-            "(and keyEncipherment for an RSA key)"
+            "digitalSignature (and keyEncipherment for an RSA key)"
         )
     try:
         uses = set(leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
@@ -205,9 +200,8 @@ def _use_refusals(name: str, leaf: x509.Certificate) -> list[str]:
         return found
     if not uses & {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}:
         found.append(
-            f"{name}: its extended key usage leaves out serverAuth, so that clients refuse it for a server; "
-            "issue one "
-            "with serverAuth"
+            f"{name}: its extended key usage leaves out serverAuth, so that clients refuse it for a server; issue "
+            "one with serverAuth"
         )
     return found
 
@@ -217,8 +211,7 @@ def _strength_refusals(name: str, one: x509.Certificate) -> list[str]:
     if isinstance(key, rsa.RSAPublicKey):
         if key.key_size < RSA_BITS:
             found.append(
-                f"{name}: the RSA key of {title(one)} has {key.key_size} bits, which clients refuse; make "
-                "one of at "
+                f"{name}: the RSA key of {title(one)} has {key.key_size} bits, which clients refuse; make one of at "
                 f"least {RSA_BITS}"
             )
     elif not isinstance(key, ec.EllipticCurvePublicKey):
@@ -227,9 +220,8 @@ def _strength_refusals(name: str, one: x509.Certificate) -> list[str]:
     # Nobody checks the signature of a root: it is trusted as it stands.
     if digest is not None and digest.name in _WEAK_HASHES and one.subject != one.issuer:
         found.append(
-            f"{name}: {title(one)} is signed with {digest.name.upper()}, which clients refuse; have it "
-            "issued again with "
-            "SHA-256"
+            f"{name}: {title(one)} is signed with {digest.name.upper()}, which clients refuse; have it issued again "
+            "with SHA-256"
         )
     return found
 
@@ -260,9 +252,8 @@ def _name_refusals(name: str, leaf: x509.Certificate, hosts: Sequence[str]) -> l
         else "it has no subject alternative names, and clients read no others"
     )
     return [
-        f"{name}: is not for {', '.join(missing)}, by which clients reach the broker: {has}; issue one with "
-        "that name, "
-        "or correct endpoint_host or rabbitmq_tls_names"
+        f"{name}: is not for {', '.join(missing)}, by which clients reach the broker: {has}; issue one with that "
+        "name, or correct endpoint_host or rabbitmq_tls_names"
     ]
 
 
@@ -289,16 +280,14 @@ def _issuer_refusals(name: str, issuer: x509.Certificate) -> list[str]:
         basic = None
     if basic is None or not basic.ca:
         return [
-            f"{name}: {title(issuer)} is not marked as an authority (basicConstraints CA:TRUE), so that "
-            "nobody takes "
-            "what it issued; make the authority's certificate again with that mark"
+            f"{name}: {title(issuer)} is not marked as an authority (basicConstraints CA:TRUE), so that nobody "
+            "takes what it issued; make the authority's certificate again with that mark"
         ]
     usage = _key_usage(issuer)
     if usage is not None and not usage.key_cert_sign:
         return [
-            f"{name}: the key usage of {title(issuer)} leaves out keyCertSign, so that nobody takes what it "
-            "issued; make "
-            "the authority's certificate again with it"
+            f"{name}: the key usage of {title(issuer)} leaves out keyCertSign, so that nobody takes what it issued; "
+            "make the authority's certificate again with it"
         ]
     return []
 
@@ -350,6 +339,5 @@ def _length_refusals(name: str, issuer: x509.Certificate, below: int) -> list[st
         return []
     return [
         f"{name}: {title(issuer)} allows {length} authorities below itself, and there are {below}; have the "
-        "broker's "
-        "certificate issued by an authority further up"
+        "broker's certificate issued by an authority further up"
     ]

@@ -7,7 +7,7 @@ No message holds any part of a key.
 from __future__ import annotations
 
 import re
-from typing import Union
+from typing import TYPE_CHECKING, Union
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -17,6 +17,9 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_private_key,
 )
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
 PrivateKey = Union[rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey]
 
@@ -62,9 +65,8 @@ def certificates(text: str, what: str = "the certificate") -> list[x509.Certific
     kinds = [kind for kind, _ in _blocks(text)]
     if any("PRIVATE KEY" in kind for kind in kinds):
         raise Unreadable(
-            "holds a private key, and is written to a file that others can read; move the key to its own "
-            "variable, and "
-            "replace it if this text has been shown to anybody"
+            "holds a private key, and is written to a file that others can read; move the key to its own variable, "
+            "and replace it if this text has been shown to anybody"
         )
     strange = sorted({kind for kind in kinds if kind not in ("CERTIFICATE", "X509 CERTIFICATE")})
     if strange:
@@ -73,9 +75,8 @@ def certificates(text: str, what: str = "the certificate") -> list[x509.Certific
         return x509.load_pem_x509_certificates(text.encode())
     except (ValueError, UnsupportedAlgorithm):
         raise Unreadable(
-            "holds a certificate that cannot be read, most often because lines are missing; give the PEM "
-            f"text of {what} "
-            "as `openssl x509` prints it"
+            "holds a certificate that cannot be read, most often because lines are missing; give the PEM text of "
+            f"{what} as `openssl x509` prints it"
         ) from None
 
 
@@ -93,17 +94,15 @@ def private_key(text: str) -> PrivateKey:
         raise Unreadable(f"holds {len(keys)} private keys; leave the one of the certificate")
     if _ENCRYPTED.search(keys[0]):
         raise Unreadable(
-            "has a passphrase, which the broker is not given; remove it with `openssl pkey -in KEY`, and "
-            "keep the key in "
-            "a vault"
+            "has a passphrase, which the broker is not given; remove it with `openssl pkey -in KEY`, and keep the "
+            "key in a vault"
         )
     try:
         key = load_pem_private_key(keys[0].encode(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise Unreadable(
-            "holds a private key that cannot be read, most often because lines are missing; give the PEM "
-            f"text of {what} "
-            "as `openssl pkey` prints it"
+            "holds a private key that cannot be read, most often because lines are missing; give the PEM text of "
+            f"{what} as `openssl pkey` prints it"
         ) from None
     if not isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
         raise Unreadable(
@@ -112,10 +111,9 @@ def private_key(text: str) -> PrivateKey:
     return key
 
 
-def public_bytes(key: object) -> bytes:
+def public_bytes(key: CertificatePublicKeyTypes) -> bytes:
     """Return a public key in a form that can be compared."""
-    found: bytes = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)  # type: ignore[attr-defined]
-    return found
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def title(certificate: x509.Certificate) -> str:

@@ -30,14 +30,15 @@ def is_reachable(address: str) -> bool:
     return not (address.startswith("127.") or address in ("::1", "::ffff:127.0.0.1"))
 
 
-def rows(found: Found, prefix: str) -> list[Row]:
-    """Return what a host of either broker is asked; `prefix` is that of the role's variables."""
+def rows(found: Found) -> list[Row]:
+    """Return what a host of either broker is asked, which its `kind` names: that of the role and of the user."""
+    prefix = f"{found['kind']}_"
     return [
         _unit(found["unit"]),
         _sandbox(found["exposure"], prefix),
         _files(found["unit"], prefix),
         _core_dumps(found["unit"], prefix),
-        _shell(found["account"], found["shell"]),
+        _shell(found["kind"], found["shell"]),
         *_modes(found["modes"]),
         _clock(found["clock"]),
     ]
@@ -112,17 +113,19 @@ def _clock(synchronised: bool | None) -> Row:
     )
 
 
-def findings(host: str, found: list[Row], accepted: list[str]) -> list[str]:
+def findings(broker: str, found: list[Row], accepted: list[str]) -> list[str]:
     """Return a sentence for each row that is not as it should be and was not accepted by its name."""
-    return [f"{host}, {row.name}: {row.finding}" for row in found if row.finding and row.name not in accepted]
+    return [
+        f"{broker}, {row.name}: {row.finding}" for row in found if row.finding and row.name not in accepted
+    ]
 
 
-def summary(host: str, found: list[Row], accepted: list[str]) -> str:
+def summary(broker: str, found: list[Row], accepted: list[str]) -> str:
     """Return in one sentence what was looked at and is well, and what was accepted."""
     well = [row.name for row in found if not row.finding]
     kept = [row.name for row in found if row.finding and row.name in accepted]
     unknown = sorted(set(accepted) - {row.name for row in found})
-    text = f"{host}: {len(well)} of {len(found)} as they should be: {', '.join(well) or 'none'}."
+    text = f"{broker}: {len(well)} of {len(found)} as they should be: {', '.join(well) or 'none'}."
     if kept:
         text += f" Accepted by audit_accepted: {', '.join(kept)}."
     if unknown:

@@ -62,3 +62,27 @@ def path_refusals(variable: str, paths: list[Any]) -> list[str]:
 def is_writable(path: str, writable: list[str]) -> bool:
     """Return whether a sandboxed service that can write below the paths of `writable` can write to `path`."""
     return any(path == place.rstrip("/") or path.startswith(place.rstrip("/") + "/") for place in writable)
+
+
+def place_refusals(
+    variable: str, host: str, own: list[str], writable: list[str], inside: list[str], places: dict[str, str]
+) -> list[str]:
+    """Return why a confined broker would not start on a host, or could not write to its data, one sentence each.
+
+    `own` are the paths of the variable, `writable` the broker's, `inside` those below them that may be links to
+    elsewhere. `places` has, of all of these that exist, where they really are. systemd follows a link that is itself
+    named as writable, and none below it.
+    """
+    missing = [
+        f"{variable}: {path} is not on {host}, and systemd would not start the unit without it; make the directory, "
+        "for the broker's user to write to, or take it out"
+        for path in own
+        if path not in places
+    ]
+    reached = [places.get(path, path) for path in [*writable, *own]]
+    return missing + [
+        f"{variable}: {path} on {host} is a link to {places[path]}, where systemd does not let the broker write; add "
+        f"{places[path]}"
+        for path in inside
+        if path in places and not is_writable(places[path], reached)
+    ]

@@ -170,9 +170,8 @@ def plain_refusals(settings: Mapping[str, Any]) -> list[str]:
     }
     left = [one for one in listeners(settings) if one["protocol"] not in _WITH_TLS]
     return [
-        f"rabbitmq_plugins: port {one['port']} ({one['protocol']}) would be open without TLS, and "
-        "rabbitmq_tls is 'only'; "
-        f"{_closing(plugins.get(one['protocol'], ''), one['protocol'], settings)}, or set rabbitmq_tls to "
+        f"rabbitmq_plugins: port {one['port']} ({one['protocol']}) would be open without TLS, and rabbitmq_tls is "
+        f"'only'; {_closing(plugins.get(one['protocol'], ''), one['protocol'], settings)}, or set rabbitmq_tls to "
         "both"
         for one in left
     ]

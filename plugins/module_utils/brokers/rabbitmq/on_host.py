@@ -9,7 +9,7 @@ from typing import Any
 
 from ..host.service import service_refusals
 from ..versions import at_least, starts_with, upstream
-from . import tls
+from . import tls, written_places
 from .settings import Settings, is_loopback, listeners
 
 # Processes that a node of the broker consists of; a port that one of them holds on this host is its own.
@@ -181,6 +181,7 @@ def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
         for look in (_service_refusals, _port_refusals, _address_refusals, _name_refusals, _data_refusals)
         for refusal in look(settings, host)
     ]
+    found += written_places.host_refusals(settings, host)
     installed = upstream(host["packages"].get("rabbitmq-server", ""))
     wanted = settings["rabbitmq_version"]
     if installed and wanted and not starts_with(installed, wanted):

@@ -252,15 +252,13 @@ def _client_refusals(settings: Settings) -> list[str]:
         settings["rabbitmq_tls_client_authority"] or settings["rabbitmq_tls_authority"]
     ):
         found.append(
-            f"rabbitmq_tls_client_authority: is empty, and rabbitmq_tls_client_certificates is '{wanted}'; "
-            "give the PEM "
-            "text of the certificates of the issuers of clients' certificates"
+            f"rabbitmq_tls_client_authority: is empty, and rabbitmq_tls_client_certificates is '{wanted}'; give the "
+            "PEM text of the certificates of the issuers of clients' certificates"
         )
     if login and wanted == "none":
         found.append(
-            f"rabbitmq_tls_login: '{login}' reads names from clients' certificates, and no client is asked "
-            "for one; set "
-            "rabbitmq_tls_client_certificates to offered or required"
+            f"rabbitmq_tls_login: '{login}' reads names from clients' certificates, and no client is asked for one; "
+            "set rabbitmq_tls_client_certificates to offered or required"
         )
     if login and EXTERNAL_PLUGIN not in _plugins(settings):
         found.append(
@@ -274,8 +272,7 @@ def _client_refusals(settings: Settings) -> list[str]:
 def _plain_refusals(settings: Settings) -> list[str]:
     """Return why a node that is to speak TLS only would have a listener without it."""
     return [
-        f"rabbitmq_config.{key}: opens a listener without TLS, and rabbitmq_tls is 'only'; drop the key, or "
-        "set "
+        f"rabbitmq_config.{key}: opens a listener without TLS, and rabbitmq_tls is 'only'; drop the key, or set "
         "rabbitmq_tls to both"
         for key, value in settings["rabbitmq_config"].items()
         if any(str(key) == one or str(key).startswith(f"{one}.") for one in _PLAIN) and str(value) != "none"
@@ -294,9 +291,8 @@ def _advanced_refusals(settings: Settings) -> list[str]:
         "rabbitmq_prometheus": ("ssl_config", "tcp_config"),
     }
     return [
-        f"rabbitmq_advanced_config.{application}.{name}: would be laid over what rabbitmq_tls writes; use "
-        "the variables "
-        "rabbitmq_tls_*, or set rabbitmq_tls to off"
+        f"rabbitmq_advanced_config.{application}.{name}: would be laid over what rabbitmq_tls writes; use the "
+        "variables rabbitmq_tls_*, or set rabbitmq_tls to off"
         for application, names in places.items()
         for name in names
         if isinstance(advanced.get(application), Mapping) and name in advanced[application]
@@ -310,9 +306,8 @@ def refusals(settings: Settings) -> list[str]:
     found = _version_refusals(settings) + _client_refusals(settings) + _advanced_refusals(settings)
     if settings["rabbitmq_config_format"] == "classic" and "rabbitmq_prometheus" in _plugins(settings):
         found.append(
-            "rabbitmq_config_format: 'classic' has no form of Prometheus's TLS that all versions read; set "
-            "it to conf, or "
-            "take rabbitmq_prometheus out of rabbitmq_plugins"
+            "rabbitmq_config_format: 'classic' has no form of Prometheus's TLS that all versions read; set it to "
+            "conf, or take rabbitmq_prometheus out of rabbitmq_plugins"
         )
     return found + (_plain_refusals(settings) if is_only(settings) else [])
 

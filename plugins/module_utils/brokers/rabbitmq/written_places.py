@@ -14,6 +14,7 @@ Settings = dict[str, Any]
 
 # The package's own.
 WRITABLE = ("/var/lib/rabbitmq", "/var/log/rabbitmq")
+_DATA = "/var/lib/rabbitmq/mnesia"
 _DIRECTORIES = ("log.dir", "raft.data_dir")
 _FILES = ("log.file",)
 # Names in rabbitmq-env.conf; the prefix RABBITMQ_ may be there or not.
@@ -51,3 +52,13 @@ def refusals(settings: Settings) -> list[str]:
         for where, path in directories(settings["rabbitmq_config"], settings["rabbitmq_environment"]).items()
         if not sandbox.is_writable(path, own)
     ]
+
+
+def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
+    """Return what on the host keeps a confined node from its data, one sentence each; see broker_host_facts."""
+    if not settings["rabbitmq_hardening"]:
+        return []
+    own, places = settings["rabbitmq_writable_paths"], host["places"]
+    return sandbox.place_refusals(
+        "rabbitmq_writable_paths", host["hostname"], own, [*WRITABLE], [_DATA], places
+    )
