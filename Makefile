@@ -23,6 +23,10 @@ demo: setup ## turn a bare host into a broker and test it with messages; BROKER=
 inventory: ## create an inventory with new secrets: NAME=prod; BROKER=activemq for ActiveMQ
 	@scripts/new_inventory.py "$${NAME:-}" "$${BROKER:-rabbitmq}"
 
+DAYS := 3650
+ca: setup ## a small CA for an inventory's hosts, as variables to encrypt: NAME=prod; DAYS=3650
+	@$(BIN)/python scripts/new_ca.py "$${NAME:-}" "$(DAYS)"
+
 check: setup ## lint, types, unit tests and generated pages: under two minutes, no hosts
 	@scripts/check
 
@@ -54,4 +58,4 @@ lock: setup ## resolve requirements.in into requirements.txt again
 clean: ## remove everything that the test bed created on this machine
 	@scripts/testbed clean
 
-.PHONY: help setup demo inventory check test test-kills mutants bench dist docs lock clean
+.PHONY: help setup demo inventory ca check test test-kills mutants bench dist docs lock clean

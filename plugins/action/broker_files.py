@@ -46,7 +46,10 @@ def filled(
             f"broker_files: {entry.get('path')} has {' and '.join(given)}; give one of them"
         )
     found = {name: value for name, value in entry.items() if name not in (*SOURCES, "wanted")}
-    if not given or not boolean(entry.get("wanted", True)):
+    if not boolean(entry.get("wanted", True)):
+        found.pop("keep", None)
+        return {**found, "content": None}
+    if not given:
         return {**found, "content": None}
     readers = {"template": template, "source": source}
     text = readers.get(given[0], str)(entry[given[0]])

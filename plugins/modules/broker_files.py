@@ -60,6 +60,12 @@ options:
             O(files[].secret_content), which implies this.
         type: bool
         default: false
+      keep:
+        description:
+          - Whether the text stays as the host has it, such as that of a key that only the host has. Owner, group and
+            mode are set; a file that is not there stays absent.
+        type: bool
+        default: false
       owner: {description: Owner's name; empty for the user who runs the task., type: str, default: ''}
       group: {description: Group's name; empty for the group of the user who runs the task., type: str, default: ''}
       mode: {description: Permission bits as an octal string., type: str, default: '0644'}
@@ -136,6 +142,7 @@ from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.fil
     Wanted,
     compare,
     compare_directories,
+    read,
     validate,
 )
 from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.masks import masked
@@ -144,6 +151,8 @@ from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.mas
 def _wanted(item: dict) -> Wanted:
     hidden = item["secret_content"] is not None
     content = item["secret_content"] if hidden else item["content"]
+    if item["keep"]:
+        content = read(item["path"])
     mode = int(item["mode"], 8)
     return Wanted(item["path"], content, item["owner"], item["group"], mode, hidden or item["secret"])
 
@@ -243,6 +252,7 @@ def main() -> None:
         "content": {"type": "str"},
         "secret_content": {"type": "str", "no_log": True},
         "secret": {"type": "bool", "default": False, "no_log": False},
+        "keep": {"type": "bool", "default": False},
     }
     module = QuietModule(
         argument_spec={

@@ -54,6 +54,13 @@ options:
   account:
     description: User of the host whose shell is wanted.
     type: str
+  pair:
+    description: A certificate and its key on the host, of which it is wanted whether a broker could use them.
+    type: dict
+    suboptions:
+      certificate: {description: Path of the certificate's PEM file., type: path, required: true}
+      key: {description: Path of the key's PEM file. Its text is not returned., type: path, required: true}
+      account: {description: User of the host who has to be able to read both., type: str, default: ''}
   simulate:
     description: Package specifications, as apt-get install takes them, whose installation is to be simulated.
     type: list
@@ -98,6 +105,11 @@ files: {description: Those of O(files) that exist., returned: always, type: list
 texts: {description: Those of O(read) that exist, and what they hold., returned: always, type: dict}
 users: {description: Names of the users in O(definitions)., returned: always, type: list, elements: str}
 places: {description: 'Those of O(places) that exist, and where they really are.', returned: always, type: dict}
+pair:
+  description:
+    - 'text: the PEM file of the certificate, or empty; trouble: what is wrong with certificate or key, by these names.'
+  returned: when asked for
+  type: dict
 shell: {description: 'Shell of O(account), empty where there is no such user.', returned: always, type: str}
 unit:
   description:
@@ -115,7 +127,10 @@ import os
 import socket
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host import facts as hostfacts
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host import (
+    certificate,
+    facts as hostfacts,
+)
 from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.file_sets import read
 
 
@@ -130,6 +145,11 @@ def _os_release() -> dict:
 def main() -> None:
     """Entry point that Ansible calls on the target."""
     names = {"type": "list", "elements": "str", "default": []}
+    pair = {
+        "certificate": {"type": "path", "required": True},
+        "key": {"type": "path", "required": True, "no_log": False},
+        "account": {"type": "str", "default": ""},
+    }
     module = AnsibleModule(
         argument_spec={
             "packages": dict(names),
@@ -141,6 +161,7 @@ def main() -> None:
             "unit": {"type": "str"},
             "places": {"type": "list", "elements": "path", "default": []},
             "account": {"type": "str"},
+            "pair": {"type": "dict", "options": pair},
             "simulate": dict(names),
             "only_missing": {"type": "bool", "default": False},
             "refresh": {"type": "bool", "default": False},
@@ -166,6 +187,8 @@ def main() -> None:
         "dpkg_interrupted": False,
         "packages": {},
     }
+    if wanted["pair"]:
+        result["pair"] = certificate.pair(**wanted["pair"])
     try:
         result["dpkg_interrupted"] = hostfacts.interrupted()
         result["packages"] = hostfacts.packages(wanted["packages"])

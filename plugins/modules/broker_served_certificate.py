@@ -23,9 +23,18 @@ options:
       address: {description: Where it listens; every interface is asked on loopback., type: str, default: ''}
       port: {description: Its port., type: int, required: true}
   certificate:
-    description: PEM text whose first certificate is to be served.
+    description: PEM text whose first certificate is to be served. Either this or O(file).
     type: str
-    required: true
+  file:
+    description: Path of such a PEM file on the host.
+    type: path
+  key:
+    description: Path of the key of O(file) on the host, to show the certificate to listeners that require one.
+    type: path
+  refuse:
+    description: Whether the task fails where a listener serves another certificate.
+    type: bool
+    default: true
   timeout:
     description: Seconds that one listener may take.
     type: float
@@ -45,6 +54,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 fingerprint: {description: SHA-256 of the certificate that all of them serve., returned: success, type: str}
+certificate: {description: PEM text of the certificate that is to be served., returned: success, type: str}
+refusals: {description: Which listeners serve another certificate., returned: success, type: list, elements: str}
 ports: {description: The ports that were asked., returned: success, type: list, elements: int}
 """
 
@@ -52,6 +63,7 @@ import socket
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host import served
+from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.file_sets import read
 
 
 def main() -> None:
@@ -64,20 +76,31 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "listeners": {"type": "list", "elements": "dict", "required": True, "options": listener},
-            "certificate": {"type": "str", "required": True},
+            "certificate": {"type": "str"},
+            "file": {"type": "path"},
+            "key": {"type": "path", "no_log": False},
+            "refuse": {"type": "bool", "default": True},
             "timeout": {"type": "float", "default": 10},
         },
+        mutually_exclusive=[("certificate", "file")],
+        required_one_of=[("certificate", "file")],
         supports_check_mode=True,
     )
-    listeners, wanted = module.params["listeners"], module.params["certificate"]
-    refusals = served.refusals(listeners, wanted, module.params["timeout"])
-    if refusals:
+    asked = module.params
+    wanted = asked["certificate"] or read(asked["file"]) or ""
+    if served.END not in wanted:
+        module.fail_json(msg=f"{asked['file'] or 'certificate'}: holds no certificate in PEM")
+    pair = (asked["file"], asked["key"]) if asked["file"] and asked["key"] else None
+    refusals = served.refusals(asked["listeners"], wanted, asked["timeout"], pair)
+    if refusals and asked["refuse"]:
         host = socket.gethostname().split(".")[0]
         module.fail_json(msg="\n".join(f"{host}: {one}." for one in refusals))
     module.exit_json(
         changed=False,
         fingerprint=served.fingerprint(served.leaf(wanted)),
-        ports=[one["port"] for one in listeners],
+        certificate=wanted,
+        refusals=refusals,
+        ports=[one["port"] for one in asked["listeners"]],
     )
 
 

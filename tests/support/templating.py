@@ -17,7 +17,10 @@ from ansible.template import Templar, trust_as_template
 init_plugin_loader()
 
 from ansible_collections.brokerkit.brokers.plugins.action.broker_files import filled, rendered  # noqa: E402 - found by the loader alone
-from ansible_collections.brokerkit.brokers.plugins.filter import audit as audit_filters  # noqa: E402, F401
+from ansible_collections.brokerkit.brokers.plugins.filter import (  # noqa: E402
+    audit as audit_filters,  # noqa: F401
+    certificates as certificate_filters,  # noqa: F401
+)
 
 
 @functools.cache

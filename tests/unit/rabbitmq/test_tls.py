@@ -414,7 +414,7 @@ def test_the_files_of_tls():
     assert files(**BOTH)["client_authority.pem"]["content"] is None
     gone = files()
     assert set(gone) == set(there)
-    assert [one.get("content") for one in gone.values()] == [None] * 4
+    assert [one.get("content") for one in gone.values()] == [None] * 5
     assert gone["key.pem"]["secret"], "a key that goes is not shown either"
 
 

@@ -7,8 +7,8 @@ authority that clients trust, the names are those that clients use, the dates, t
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography import x509
@@ -35,16 +35,20 @@ _LONGEST_CHAIN = 10  # a chain that is longer goes in circles
 
 @dataclass(frozen=True)
 class Given:
-    """The three PEM texts of a broker, and what messages call them."""
+    """The three PEM texts of a broker, and what messages call them. A key that stays on the host is None.
+
+    `prefix` is what the variables begin with; `called` is what a part is called instead of its variable.
+    """
 
     certificate: str
-    key: str
+    key: str | None
     authority: str
     prefix: str
+    called: Mapping[str, str] = field(default_factory=dict)
 
     def name(self, part: str) -> str:
-        """Return the variable of a part."""
-        return f"{self.prefix}{part}"
+        """Return what a message calls a part."""
+        return self.called.get(part, f"{self.prefix}{part}")
 
 
 def refusals(given: Given, hosts: Sequence[str], now: datetime) -> list[str]:
@@ -61,7 +65,7 @@ def refusals(given: Given, hosts: Sequence[str], now: datetime) -> list[str]:
     except Unreadable as error:
         found.append(f"{given.name('certificate')}: {error}")
     try:
-        key = private_key(given.key)
+        key = None if given.key is None else private_key(given.key)
     except Unreadable as error:
         found.append(f"{given.name('key')}: {error}")
     if given.authority:
@@ -101,6 +105,27 @@ def warnings(name: str, certificate: str, now: datetime, days: int) -> list[str]
         f"{name}: ends on {ends:%Y-%m-%d}, in {left} days; renew it and run "
         "playbooks/rabbitmq_certificates.yml",
     ]
+
+
+def node_refusals(name: str, certificate: str, host: str) -> list[str]:
+    """Return why a node's certificate will not do for TLS between nodes, where `host` is the host part of its name.
+
+    A node is a client of the others as well. Erlang compares the name by which it looks for a node, which is that.
+    """
+    leaf, found = certificates(certificate)[0], []
+    names = alternative_names(leaf)
+    if not any(_covers(one, host) for one in names):
+        found.append(
+            f"{name}: is not for {host}, by which other nodes and rabbitmqctl reach this one "
+            f"(rabbitmq_tls_inter_node): it is for {', '.join(names)}; issue one with that name as well"
+        )
+    uses = _extended_uses(leaf)
+    if uses and not uses & {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}:
+        found.append(
+            f"{name}: its extended key usage leaves out clientAuth, so that other nodes refuse it "
+            "(rabbitmq_tls_inter_node); issue one with serverAuth and clientAuth"
+        )
+    return found
 
 
 def _has_authority_key_identifier(one: x509.Certificate) -> bool:
@@ -186,6 +211,14 @@ def _key_usage(one: x509.Certificate) -> x509.KeyUsage | None:
         return None
 
 
+def _extended_uses(one: x509.Certificate) -> set[x509.ObjectIdentifier]:
+    """Return what a certificate is limited to; nothing where it is not limited."""
+    try:
+        return set(one.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+    except x509.ExtensionNotFound:
+        return set()
+
+
 def _use_refusals(name: str, leaf: x509.Certificate) -> list[str]:
     found = []
     usage = _key_usage(leaf)
@@ -194,11 +227,8 @@ def _use_refusals(name: str, leaf: x509.Certificate) -> list[str]:
             f"{name}: its key usage leaves out digitalSignature, which TLS 1.3 needs; issue one with "
             "digitalSignature (and keyEncipherment for an RSA key)"
         )
-    try:
-        uses = set(leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
-    except x509.ExtensionNotFound:
-        return found
-    if not uses & {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}:
+    uses = _extended_uses(leaf)
+    if uses and not uses & {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}:
         found.append(
             f"{name}: its extended key usage leaves out serverAuth, so that clients refuse it for a server; issue "
             "one with serverAuth"

@@ -9,7 +9,11 @@ from typing import Any
 
 _RECORD, _HANDSHAKE, _CERTIFICATE = 5, 22, 11  # bytes before a record; its type; a message's type
 _PIECE = 65536
+_BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 _LOOPBACK = {"": "127.0.0.1", "::": "127.0.0.1", "0.0.0.0": "127.0.0.1"}  # noqa: S104 - connected to
+
+
+Pair = tuple[str, str]
 
 
 class NotServed(Exception):
@@ -18,9 +22,8 @@ class NotServed(Exception):
 
 def leaf(text: str) -> bytes:
     """Return the first certificate of a PEM text, in DER."""
-    end = "-----END CERTIFICATE-----"
-    begin = text.index("-----BEGIN CERTIFICATE-----")
-    return ssl.PEM_cert_to_DER_cert(text[begin : text.index(end, begin) + len(end)])
+    begin = text.index(_BEGIN)
+    return ssl.PEM_cert_to_DER_cert(text[begin : text.index(END, begin) + len(END)])
 
 
 def fingerprint(certificate: bytes) -> str:
@@ -29,16 +32,19 @@ def fingerprint(certificate: bytes) -> str:
     return ":".join(digest[n : n + 2] for n in range(0, len(digest), 2))
 
 
-def certificate_of(address: str, port: int, seconds: float) -> bytes:
+def certificate_of(address: str, port: int, seconds: float, pair: Pair | None = None) -> bytes:
     """Return the certificate that a listener serves, in DER; one that any interface has is asked on loopback.
 
-    A listener that requires a certificate of its clients shows its own before it refuses.
+    A listener that requires a certificate of its clients shows its own before it refuses. `pair` are the paths of a
+    certificate and its key to show it.
 
     :raises NotServed: where nothing listens, or no TLS is spoken.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    if pair:
+        context.load_cert_chain(*pair)
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     session = context.wrap_bio(incoming, outgoing)
     try:
@@ -87,13 +93,15 @@ def certificate_in(said: bytes) -> bytes | None:
     return None
 
 
-def refusals(listeners: list[dict[str, Any]], wanted: str, seconds: float) -> list[str]:
+def refusals(
+    listeners: list[dict[str, Any]], wanted: str, seconds: float, pair: Pair | None = None
+) -> list[str]:
     """Return a sentence for each listener that does not serve the first certificate of a PEM text."""
     mine, found = leaf(wanted), []
     for one in listeners:
         where = f"port {one['port']} ({one['protocol']})"
         try:
-            served = certificate_of(one["address"], one["port"], seconds)
+            served = certificate_of(one["address"], one["port"], seconds, pair)
         except NotServed as error:
             found.append(f"{where} serves no certificate: {error}; see the broker's log")
             continue

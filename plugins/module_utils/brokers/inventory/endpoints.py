@@ -82,7 +82,7 @@ _RABBITMQ += [
 ]
 _RABBITMQ += ["rabbitmq_tls", *(f"rabbitmq_tls_{what}_port" for what in ("amqp", "stomp", "management"))]
 _RABBITMQ += [
-    f"rabbitmq_tls_{what}" for what in ("versions", "ciphers", "client_certificates", "depth", "login")
+    f"rabbitmq_tls_{what}" for what in ("versions", "ciphers", "client_certificates", "depth", "login", "source")
 ]
 _FILES = ("ca_file", "cert_file", "key_file")  # on the controller, for the probes
 

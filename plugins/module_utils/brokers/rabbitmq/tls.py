@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..versions import at_least, upstream
+from . import certificate_source
+from .certificate_source import AUTHORITY, CERTIFICATE, CLIENT_AUTHORITY, KEY
 from .setting import Setting, listener
 
 Settings = Mapping[str, Any]
@@ -17,11 +19,6 @@ Path = tuple[str, ...]
 
 SECTION = "TLS"
 
-DIRECTORY = "/etc/rabbitmq/tls"
-CERTIFICATE = f"{DIRECTORY}/certificate.pem"
-KEY = f"{DIRECTORY}/key.pem"
-AUTHORITY = f"{DIRECTORY}/authority.pem"
-CLIENT_AUTHORITY = f"{DIRECTORY}/client_authority.pem"
 # What a running node reads again once it is told to; the authority is for tools on the host, which read it each time.
 RENEWABLE = (CERTIFICATE, KEY, AUTHORITY)
 
@@ -108,8 +105,8 @@ def _closed(prefix: str, path: Path) -> Setting:
 def _options(settings: Settings, prefix: str, path: Path) -> Iterator[Setting]:
     """Return certificate, versions and ciphers of a listener, or of all that share them."""
     versions, ciphers = settings["rabbitmq_tls_versions"], settings["rabbitmq_tls_ciphers"]
-    yield _option(prefix, path, "certfile", CERTIFICATE)
-    yield _option(prefix, path, "keyfile", KEY)
+    yield _option(prefix, path, "certfile", certificate_source.certificate_path(settings))
+    yield _option(prefix, path, "keyfile", certificate_source.key_path(settings))
     yield _several(f"{prefix}.versions", (*path, "versions"), versions, [_atom(one) for one in versions])
     if ciphers:
         yield _several(f"{prefix}.ciphers", (*path, "ciphers"), ciphers, list(ciphers))
@@ -302,8 +299,18 @@ def _advanced_refusals(settings: Settings) -> list[str]:
 def refusals(settings: Settings) -> list[str]:
     """Return what is wrong with the settings of TLS, apart from certificates; nothing where TLS is off."""
     if not is_on(settings):
+        if certificate_source.is_between_nodes(settings):
+            return [
+                "rabbitmq_tls_inter_node: is on, and rabbitmq_tls is 'off', so that there is no certificate; set "
+                "rabbitmq_tls to both or only"
+            ]
         return []
-    found = _version_refusals(settings) + _client_refusals(settings) + _advanced_refusals(settings)
+    found = (
+        certificate_source.refusals(settings)
+        + _version_refusals(settings)
+        + _client_refusals(settings)
+        + _advanced_refusals(settings)
+    )
     if settings["rabbitmq_config_format"] == "classic" and "rabbitmq_prometheus" in _plugins(settings):
         found.append(
             "rabbitmq_config_format: 'classic' has no form of Prometheus's TLS that all versions read; set it to "

@@ -1,0 +1,173 @@
+"""Where a node's certificate comes from, and TLS between nodes; what does not fit together is refused by name."""
+
+from __future__ import annotations
+
+import certificates
+import pytest
+from brokers.certificates.issuing import new_authority
+from brokers.rabbitmq import certificate_source, tls
+from brokers.rabbitmq.configuration import conf
+from brokers.rabbitmq.erlang_terms import term
+from erlang_terms import Atom, consult
+from rabbitmq_node import node
+from templating import Role, certificate_filters as filters
+
+BOTH = {"tls": "both", "tls_authority": "a CA"}
+HOST = {
+    **BOTH,
+    "tls_source": "host",
+    "tls_certificate_file": "/etc/ssl/mq1.pem",
+    "tls_key_file": "/etc/ssl/private/mq1.key",
+}
+ENVIRONMENT = "/etc/rabbitmq/rabbitmq-env.conf"
+
+
+def only(found, *words):
+    (sentence,) = found
+    assert [word for word in words if word not in sentence] == [], sentence
+
+
+def refusals(**settings):
+    return tls.refusals(node(**{**BOTH, **settings}))
+
+
+@pytest.mark.parametrize("source", ["files", "ca"])
+def test_a_source_with_its_own_variables_is_not_spoken_of(source):
+    assert refusals(tls_source=source) == []
+
+
+def test_files_of_the_host_are_read_where_they_are():
+    assert refusals(**HOST) == []
+    keys = {key: value for _, lines in conf(node(**HOST)) for key, value in lines}
+    assert keys["ssl_options.certfile"] == keys["management.ssl.certfile"] == "/etc/ssl/mq1.pem"
+    assert keys["ssl_options.keyfile"] == "/etc/ssl/private/mq1.key"
+    bare = {"hostname": "b", "os": {}, "unit": {}, "files": [], "users": [], "packages": {}}
+    files = Role("rabbitmq", __rabbitmq_host=bare, **node(**HOST)).files("__rabbitmq_files")
+    assert files["/etc/rabbitmq/tls/key.pem"].get("secret_content") is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            {"tls_certificate_file": "/a"},
+            ["rabbitmq_tls_certificate_file: is not used", "'files'", "to host"],
+        ),
+        ({"tls_ca_key": "x"}, ["rabbitmq_tls_ca_key: is not used", "to ca"]),
+        ({**HOST, "tls_certificate": "x"}, ["rabbitmq_tls_certificate: is not used", "'host'", "to files"]),
+        ({**HOST, "tls_key_file": ""}, ["rabbitmq_tls_key_file: is empty"]),
+        ({**HOST, "tls_key_file": "mq1.key"}, ["'mq1.key' is not an absolute path"]),
+        ({**HOST, "tls_key_file": "/etc/../root/x"}, ["not an absolute path"]),
+        ({**HOST, "tls_key_file": "/root/mq1.key"}, ["below /root, where the broker sees nothing"]),
+        (
+            {"tls_inter_node": True, "tls_authority": ""},
+            ["rabbitmq_tls_authority: is empty", "rabbitmq_tls_inter_node"],
+        ),
+        ({"tls": "off", "tls_inter_node": True}, ["rabbitmq_tls_inter_node: is on", "'off'"]),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(settings, words):
+    only(refusals(**settings), *words)
+
+
+# --- TLS between nodes --------------------------------------------------------------------------------------
+
+
+def test_only_the_server_refuses_those_without_a_certificate():
+    """Among a client's options that breaks every connection from OTP 26 on."""
+    (said,) = consult(term(certificate_source.inter_node_terms(node(**BOTH))) + ".")
+    said = {key: dict(options) for key, options in said}
+    key = Atom("fail_if_no_peer_cert")
+    assert said[Atom("server")].pop(key) == Atom("true")
+    assert said[Atom("client")] == said[Atom("server")]
+    assert said[Atom("client")][Atom("verify")] == Atom("verify_peer")
+
+
+def environment(**settings):
+    host = {"hostname": "broker-1", "os": {}, "unit": {}, "files": [], "users": [], "packages": {}}
+    role = Role("rabbitmq", __rabbitmq_host=host, **node(**{**BOTH, **settings}))
+    return role.file("__rabbitmq_files", ENVIRONMENT)["content"]
+
+
+def test_nodes_and_tools_are_given_the_same_options():
+    text = environment(tls_inter_node=True, distribution_address="")
+    assert 'SERVER_ADDITIONAL_ERL_ARGS="$__inter_node"' in text
+    assert 'CTL_ERL_ARGS="$__inter_node"' in text
+    assert "-proto_dist inet_tls -ssl_dist_optfile /etc/rabbitmq/tls/inter_node.config" in text
+    assert "inet_tls" not in environment()
+
+
+def test_a_node_for_its_own_host_has_its_interface_as_well():
+    text = environment(tls_inter_node=True)
+    assert 'CTL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1} $__inter_node"' in text
+
+
+def host_refusals(pair, source="files", trouble=None, **settings):
+    mine = {"tls_certificate": pair.certificate} if source == "files" else HOST
+    host = {"pair": {"text": pair.certificate, "trouble": trouble or {}}}
+    given = node(**{**BOTH, **mine, "tls_authority": AUTHORITY.certificate, **settings})
+    return filters.rabbitmq_host_certificate_refusals(given, ["mq1"], "rabbit@broker-1", host)
+
+
+AUTHORITY = certificates.Authority.new()
+
+
+def test_between_nodes_a_certificate_is_for_the_nodes_name_and_for_clients():
+    assert host_refusals(AUTHORITY.issue("mq1", "broker-1"), tls_inter_node=True) == []
+    assert host_refusals(AUTHORITY.issue("mq1")) == []
+    only(host_refusals(AUTHORITY.issue("mq1"), tls_inter_node=True), "is not for broker-1", "rabbitmqctl")
+    server = AUTHORITY.issue("broker-1", usages=(certificates.SERVER,))
+    only(host_refusals(server, tls_inter_node=True), "leaves out clientAuth", "rabbitmq_tls_certificate: ")
+
+
+def test_a_certificate_on_the_host_is_checked_like_any_other():
+    assert host_refusals(AUTHORITY.issue("mq1"), "host") == []
+    only(host_refusals(AUTHORITY.issue("mq2"), "host"), "rabbitmq_tls_certificate_file: is not for mq1")
+    only(
+        host_refusals(AUTHORITY.issue("mq1"), "host", {"key": "/etc/ssl/private/mq1.key: no such file"}),
+        "rabbitmq_tls_key_file: /etc/ssl/private/mq1.key: no such file",
+    )
+
+
+# --- an authority of the inventory --------------------------------------------------------------------------
+
+
+def pair(found, **settings):
+    return filters.rabbitmq_certificate_pair(CA | settings, ["mq1", "broker-1"], {"pair": found})
+
+
+_MADE = new_authority("test", 100)
+CA = node(tls="only", tls_source="ca", tls_ca_certificate=_MADE.certificate, tls_ca_key=_MADE.key)
+
+
+def test_an_authority_issues_where_the_host_has_nothing_good_and_otherwise_keeps():
+    new = pair({"text": "", "trouble": {"certificate": "no such file"}})
+    assert new["key"]
+    assert not new["keep"]
+    kept = pair({"text": new["certificate"], "trouble": {}})
+    assert kept == {"certificate": new["certificate"], "key": "", "keep": True}
+    for changes, trouble in (({}, {"key": "is not the key"}), ({"rabbitmq_tls_ca_reissue": True}, {})):
+        again = pair({"text": new["certificate"], "trouble": trouble}, **changes)
+        assert again["key"]
+        assert not again["keep"]
+
+
+def test_a_key_that_is_kept_is_not_written():
+    found = {"text": new_authority("x", 9).certificate, "trouble": {}}
+    bare = {"hostname": "b", "os": {}, "unit": {}, "files": [], "users": [], "packages": {}, "pair": found}
+    issued = Role("rabbitmq", __rabbitmq_host=bare, **CA).files("__rabbitmq_files")[
+        "/etc/rabbitmq/tls/key.pem"
+    ]
+    assert "PRIVATE KEY" in issued["secret_content"]
+    names = ["10.0.0.1", "b"]
+    kept = filters.rabbitmq_certificate_pair(CA, names, {"pair": {"text": "", "trouble": {"key": "x"}}})[
+        "certificate"
+    ]
+    role = Role(
+        "rabbitmq",
+        __rabbitmq_host={**bare, "pair": {"text": kept, "trouble": {}}},
+        **CA,
+        endpoint_host="10.0.0.1",
+    )
+    entry = role.files("__rabbitmq_files")["/etc/rabbitmq/tls/key.pem"]
+    assert (entry["keep"], entry["secret_content"]) == (True, "")
