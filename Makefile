@@ -17,8 +17,9 @@ $(VENV)/.ready: requirements.txt scripts/setup
 setup: $(VENV)/.ready ## the virtual environment, from hash-locked requirements
 
 BROKER := rabbitmq
-demo: setup ## turn a bare host into a broker and test it with messages; BROKER=activemq for ActiveMQ
-	@scripts/demo "$(BROKER)"
+TLS :=
+demo: setup ## turn a bare host into a broker and test it with messages; BROKER=activemq for ActiveMQ, TLS=1 for TLS only
+	@scripts/demo "$(BROKER)" "$(TLS)"
 
 inventory: ## create an inventory with new secrets: NAME=prod; BROKER=activemq for ActiveMQ
 	@scripts/new_inventory.py "$${NAME:-}" "$${BROKER:-rabbitmq}"
@@ -31,7 +32,7 @@ check: setup ## lint, types, unit tests and generated pages: under two minutes, 
 	@scripts/check
 
 ONLY :=
-test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, activemq, networks, collection, tls, default
+test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, activemq, networks, collection, tls, tls-scenario, default
 	@scripts/test $(ONLY)
 
 test-kills: setup ## kill a converge at every point known to matter, and heal it with the next (10 minutes)

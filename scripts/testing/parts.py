@@ -120,6 +120,12 @@ PARTS = (
         300,
         (tests(*FILES, "tests/hosts/tls"),),
     ),
+    Part(
+        "tls-scenario",
+        "molecule: RabbitMQ 3.8, 3.10, 4.0 and 4.3 in TLS only, each way to a certificate, and a renewal",
+        240,
+        scenario("tls"),
+    ),
     Part("default", "molecule: a Debian 12 host as the README has it", 120, scenario("default")),
 )
 

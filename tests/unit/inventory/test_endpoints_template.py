@@ -172,6 +172,22 @@ def test_a_node_with_tls_only_is_probed_inside_tls_and_its_plain_ports_are_to_be
     }
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"rabbitmq_tls_source": "ca", "rabbitmq_tls_ca_certificate": "a CA"},
+        {
+            "rabbitmq_tls_source": "host",
+            "rabbitmq_tls_certificate_file": "/etc/ssl/mq.pem",
+            "rabbitmq_tls_key_file": "/etc/ssl/mq.key",
+        },
+    ],
+    ids=["ca", "host"],
+)
+def test_where_a_certificate_comes_from_makes_no_difference_to_the_probes(source):
+    assert document(rabbitmq_tls="only", **source) == document(rabbitmq_tls="only")
+
+
 def test_management_inside_tls_on_loopback_is_not_probed():
     assert document(rabbitmq_tls="only")["management"] is None
 

@@ -161,7 +161,7 @@ def test_a_node_that_is_reached_and_not_found_is_refused():
     assert host_refusals(node(distribution_address=""), here) == []
 
 
-@pytest.mark.parametrize(
+MEMBERS = pytest.mark.parametrize(
     "said",
     [
         '{"disk_nodes": ["rabbit@broker-1", "rabbit@broker-2"], "running_nodes": ["rabbit@broker-1"]}',
@@ -169,6 +169,18 @@ def test_a_node_that_is_reached_and_not_found_is_refused():
         "{['rabbit@broker-1','rabbit@broker-2'],['rabbit@broker-1']}.\n",
     ],
 )
+
+
+@MEMBERS
+def test_a_member_of_a_cluster_does_not_begin_to_speak_tls_on_its_own(said):
+    (sentence,) = cut_off_refusals(said, "rabbit@broker-1", switches=True)
+    assert sentence.startswith(
+        "rabbitmq_tls_inter_node: rabbit@broker-1 is in a cluster with rabbit@broker-2"
+    )
+    assert "playbooks/rabbitmq_full_stop.yml" in sentence
+
+
+@MEMBERS
 def test_a_member_of_a_cluster_is_not_cut_off(said):
     (sentence,) = cut_off_refusals(said, "rabbit@broker-1")
     assert sentence.startswith(

@@ -82,7 +82,11 @@ _RABBITMQ += [
 ]
 _RABBITMQ += ["rabbitmq_tls", *(f"rabbitmq_tls_{what}_port" for what in ("amqp", "stomp", "management"))]
 _RABBITMQ += [
-    f"rabbitmq_tls_{what}" for what in ("versions", "ciphers", "client_certificates", "depth", "login", "source")
+    f"rabbitmq_tls_{what}"
+    for what in (
+        *("versions", "ciphers", "client_certificates", "depth", "login"),
+        *("source", "certificate_file", "key_file"),
+    )
 ]
 _FILES = ("ca_file", "cert_file", "key_file")  # on the controller, for the probes
 

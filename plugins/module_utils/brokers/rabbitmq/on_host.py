@@ -85,9 +85,10 @@ def _data_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     ]
 
 
-def cut_off_refusals(said: str, node: str) -> list[str]:
+def cut_off_refusals(said: str, node: str, switches: bool = False) -> list[str]:
     """Return a sentence if a node that is to listen on loopback only has other members in its cluster.
 
+    With `switches`, it is to begin or to end speaking TLS with them (rabbitmq_tls_inter_node).
     `said` is what `rabbitmqctl cluster_status` said, as JSON, or the file in which a node that is down remembers them.
     """
     try:
@@ -98,6 +99,11 @@ def cut_off_refusals(said: str, node: str) -> list[str]:
     others = sorted({str(member) for member in members} - {node})
     if not others:
         return []
+    if switches:
+        return [
+            f"rabbitmq_tls_inter_node: {node} is in a cluster with {', '.join(others)}, and nodes with and without TLS "
+            "cannot talk; change all of them in one stop with playbooks/rabbitmq_full_stop.yml, or set it back"
+        ]
     return [
         f"rabbitmq_distribution_address: {node} is in a cluster with {', '.join(others)}, and would be cut off by "
         "listening for its own host alone, which is the default; set it and rabbitmq_epmd_address to the address that "
