@@ -219,8 +219,11 @@ class Deadline:
         return left if at_most is None else min(left, at_most)
 
     def handshake(self) -> float:
-        """Return the seconds for a handshake: not all that are left, so that a failure can be looked into."""
-        return min(HANDSHAKE_SECONDS, 0.6 * self.left())
+        """Return the seconds for a handshake: not all that are left, so that a failure can be looked into.
+
+        Whoever gives a probe more time, as for a machine that is busy, gives a handshake more as well.
+        """
+        return min(max(HANDSHAKE_SECONDS, 0.4 * self.seconds), 0.6 * self.left())
 
     def goodbye(self) -> float:
         """Return the seconds for disconnecting: the last ones are added to the probe's time, but only once."""

@@ -29,7 +29,8 @@ def test_what_is_left_is_at_most_what_is_asked_for_and_nothing_is_an_error(at):
 def test_a_handshake_leaves_time_to_look_into_its_failure(at):
     at(0.0)
     assert Deadline(1, started=0.0).handshake() == pytest.approx(0.6)
-    assert Deadline(1000, started=0.0).handshake() == model.HANDSHAKE_SECONDS
+    assert Deadline(12, started=0.0).handshake() == model.HANDSHAKE_SECONDS
+    assert Deadline(30, started=0.0).handshake() == 12, "whoever waits longer lets a handshake take longer"
 
 
 @pytest.mark.parametrize(
