@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import json
 import os
 import socket
@@ -34,8 +35,9 @@ def inventory() -> Path:
     return Path(path)
 
 
+@functools.cache
 def host_variables() -> dict[str, dict[str, Any]]:
-    """What Ansible knows of each host of the group rabbitmq."""
+    """What Ansible knows of each host of the group rabbitmq: asked once, though every test is made for each host."""
     command = [BIN / "ansible-inventory", "-i", inventory(), "--list"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
     listed = json.loads(done.stdout)
