@@ -122,17 +122,22 @@ def _dispatch(options: argparse.Namespace, progress: Progress, arguments: Sequen
     machine.become_root([sys.executable, os.path.abspath(sys.argv[0]), *arguments])
     if options.command == "status":
         return _status(options, progress)
+    # Reading an inventory takes Ansible seconds, and a host boots by itself: others change the test bed meanwhile.
+    wanted, known = _wanted(options) if _reads_inventory(options) else ([], [])
+    started: Sequence[Host] = ()
     with lock(progress):
         if options.command in ("up", "reset"):
-            _up(options, progress)
+            started = _up(options, progress, wanted, known)
         elif options.command in ("freeze", "thaw"):
-            freezing.run(options, progress)
+            started = freezing.run(options, progress)
         elif options.command == "down":
-            _down(options, progress)
+            _down(options, progress, wanted)
         elif options.command == "build":
             _build(options, progress)
         else:
             _clean(progress)
+    if started:
+        hosts.wait(Podman(progress), progress, started)
     return OK
 
 
@@ -168,26 +173,34 @@ def _wanted(options: argparse.Namespace) -> tuple[list[Host], list[Host]]:
     return inventory.select(known, options.hosts), known
 
 
-def _up(options: argparse.Namespace, progress: Progress) -> None:
-    wanted, known = _wanted(options)
+def _reads_inventory(options: argparse.Namespace) -> bool:
+    """Whether the command is about hosts of an inventory; one that has left it can still be removed by name."""
+    return options.command in ("up", "reset") or (
+        options.command == "down" and not options.hosts and not options.all and _was_used()
+    )
+
+
+def _up(
+    options: argparse.Namespace, progress: Progress, wanted: Sequence[Host], known: Sequence[Host]
+) -> Sequence[Host]:
     machine.prepare(progress, install=not options.no_install)
     podman = Podman(progress)
     recipes = ground.prepare(podman, progress, wanted)
     if options.command == "reset":
         hosts.remove(podman, [host.name for host in wanted])
-    hosts.up(podman, progress, wanted, known)
+    hosts.start(podman, progress, wanted, known)
     images.remove_superseded(podman, recipes)
+    return wanted
 
 
-def _down(options: argparse.Namespace, progress: Progress) -> None:
+def _down(options: argparse.Namespace, progress: Progress, wanted: Sequence[Host]) -> None:
     existing: list[str] = []
     if _was_used():
         podman = Podman(progress)
         addresses = {found.host.name: found.host.address for found in hosts.list_existing(podman)}
         existing = list(addresses)
         if not options.all:
-            # a host that has left every inventory can still be removed by name
-            names = options.hosts or [host.name for host in _wanted(options)[0]]
+            names = options.hosts or [host.name for host in wanted]
             existing = [name for name in existing if name in names]
         hosts.remove(podman, existing)
         endpoints.forget([addresses[name] for name in existing])

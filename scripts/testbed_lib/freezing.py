@@ -13,8 +13,8 @@ from testbed_lib.progress import Progress
 from testbed_lib.settings import DEFAULT_INVENTORY
 
 
-def run(options: argparse.Namespace, progress: Progress) -> None:
-    """Freeze or thaw the hosts that are named on the command line."""
+def run(options: argparse.Namespace, progress: Progress) -> list[Host]:
+    """Freeze or thaw the hosts that are named on the command line; returns them: they boot."""
     inventories = options.inventory or [DEFAULT_INVENTORY]
     # Variables of all the inventories at once, as a play has them.
     listing = inventory.listing(inventories)
@@ -35,6 +35,7 @@ def run(options: argparse.Namespace, progress: Progress) -> None:
         _thaw(podman, progress, keys, known, options.step)
     else:
         _freeze(podman, progress, keys, known, options.step)
+    return wanted
 
 
 def _thaw(podman: Podman, progress: Progress, keys: dict[Host, str], known: list[Host], step: str) -> None:
@@ -43,7 +44,7 @@ def _thaw(podman: Podman, progress: Progress, keys: dict[Host, str], known: list
     frozen.refuse_missing(podman, keys, step)
     hosts.remove(podman, [host.name for host in keys])
     disks = {host.name: frozen.image(key) for host, key in keys.items()}
-    hosts.up(podman, progress, list(keys), known, disks)
+    hosts.start(podman, progress, list(keys), known, disks)
 
 
 def _freeze(podman: Podman, progress: Progress, keys: dict[Host, str], known: list[Host], step: str) -> None:
@@ -67,4 +68,4 @@ def _freeze(podman: Podman, progress: Progress, keys: dict[Host, str], known: li
             )
     hosts.side_by_side(lambda host: frozen.freeze(podman, progress, host, keys[host], step), list(keys))
     frozen.prune(podman)
-    hosts.up(podman, progress, list(keys), known)
+    hosts.start(podman, progress, list(keys), known)

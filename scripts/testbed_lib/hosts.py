@@ -51,17 +51,17 @@ def list_existing(podman: Podman) -> list[Existing]:
     return sorted(map(_existing, finished), key=lambda found: found.host)
 
 
-def up(
+def start(
     podman: Podman,
     progress: Progress,
     wanted: Sequence[Host],
     neighbours: Sequence[Host],
     frozen: Mapping[str, str] | None = None,
 ) -> None:
-    """Make these hosts run, each on the current recipe; ``neighbours`` are the hosts whose names they know.
+    """Start these hosts, each on the current recipe; ``neighbours`` are the hosts whose names they know.
 
     A host that runs is left alone, one that was stopped is started as it is, one that has an image in ``frozen`` is
-    made from that. Raises TestbedError when a host cannot be made or does not answer within BOOT_SECONDS.
+    made from that. Raises TestbedError when a host cannot be made. ``wait`` is for the end of their boot.
     """
     existing = {found.host.name: found for found in list_existing(podman)}
     refuse_conflicts(wanted, existing.values())
@@ -77,9 +77,13 @@ def up(
             _create(podman, host, neighbours, (frozen or {}).get(host.name))
         if found is None or found.state != "running":
             podman.run("start", CONTAINER_PREFIX + host.name)
-        boot.wait(podman, progress, host)
 
     side_by_side(one, wanted)
+
+
+def wait(podman: Podman, progress: Progress, started: Sequence[Host]) -> None:
+    """Wait until these hosts have booted; TestbedError when one does not answer within BOOT_SECONDS."""
+    side_by_side(lambda host: boot.wait(podman, progress, host), started)
 
 
 def remove(podman: Podman, names: Iterable[str]) -> None:
