@@ -1,7 +1,8 @@
 """The parts of `make test`: what each runs, which hosts it shares with others, the seconds it is meant to take.
 
 Two parts run side by side, because budgets are for a machine with two cores. They begin in the order in which they
-stand here, each as soon as there is a place for it and its hosts are free: the longest stand first.
+stand here, each as soon as there is a place for it and its hosts are free: the longest stand first. Only what is
+`first` goes before all others: the images of the hosts, which wait for packages, beside the checks, which need none.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Shared:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the tests. `budget` is in seconds, with another part beside it unless it runs `alone`."""
+    """A part of the tests. `budget` is in seconds, with another part beside it."""
 
     name: str
     about: str
@@ -36,7 +37,7 @@ class Part:
     environment: Mapping[str, str] = field(default_factory=dict)
     leaves: Shared | None = None
     uses: Shared | None = None
-    alone: bool = False  # it keeps both cores busy by itself, or the others need what it makes
+    first: bool = False  # the others need what it makes, or are not worth their time where it fails
 
 
 def tests(*words: str) -> Command:
@@ -64,8 +65,8 @@ VERSIONS = Shared(
     remove=(("scripts/testbed", "down", "-i", VERSIONS_INVENTORY),),
 )
 PARTS = (
-    Part("check", "lint, types, unit tests and generated pages", 120, (("scripts/check",),), alone=True),
-    Part("images", "images of the test hosts", 10, (("scripts/testbed", "build"),), alone=True),
+    Part("check", "lint, types, unit tests and generated pages", 120, (("scripts/check",),), first=True),
+    Part("images", "images of the test hosts", 10, (("scripts/testbed", "build"),), first=True),
     Part(
         "rabbitmq",
         "bad input, rollback, interruption, changes by hand, repositories, secrets, first contact, uninstallation",
@@ -145,12 +146,12 @@ def named(words: Sequence[str], parts: Sequence[Part]) -> list[Part]:
 def startable(waiting: Sequence[Part], running: Collection[Part], places: int = PLACES) -> list[Part]:
     """Those of the waiting parts, in their order, that can begin while the others run."""
     chosen: list[Part] = []
+    only_first = any(one.first for one in [*waiting, *running])
     for part in waiting:
         beside = [*running, *chosen]
-        if part.alone or any(one.alone for one in beside):
-            # Nothing overtakes a part that needs the machine: it would never begin.
-            return chosen or ([part] if not beside else [])
-        if len(beside) < places and not _has_to_wait(part, [one for one in waiting if one != part], beside):
+        if (only_first and not part.first) or len(beside) >= places:
+            continue
+        if not _has_to_wait(part, [one for one in waiting if one != part], beside):
             chosen.append(part)
     return chosen
 

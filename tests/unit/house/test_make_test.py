@@ -12,7 +12,8 @@ from testing.parts import PARTS, Part, Shared
 from testing.runner import Runner
 
 HOSTS = Shared("some hosts", make=(("make",),), remove=(("remove",),))
-FIRST = Part("first", "", 10, (("true",),), alone=True)
+FIRST = Part("first", "", 10, (("true",),), first=True)
+SECOND = Part("second", "", 10, (("true",),), first=True)
 MAKER = Part("maker", "", 10, (("true",),), leaves=HOSTS)
 USER = Part("user", "", 10, (("true",),), uses=HOSTS)
 OTHER_USER = Part("other-user", "", 10, (("true",),), uses=HOSTS)
@@ -68,11 +69,16 @@ def test_two_parts_run_side_by_side_in_their_order() -> None:
     assert parts.startable([MAKER], [FREE, MORE]) == []
 
 
-def test_a_part_that_needs_the_machine_waits_for_the_others_and_is_not_overtaken() -> None:
-    assert parts.startable([FIRST, FREE], []) == [FIRST]
+def test_what_is_first_runs_side_by_side_and_before_all_others() -> None:
+    assert parts.startable([FIRST, SECOND, FREE], []) == [FIRST, SECOND]
+    assert parts.startable([FREE, MORE, FIRST], []) == [FIRST]
     assert parts.startable([FREE], [FIRST]) == []
-    assert parts.startable([FIRST, FREE], [MORE]) == []
-    assert parts.startable([MORE, FIRST, FREE], []) == [MORE]
+    assert parts.startable([FREE, SECOND], [FIRST]) == [SECOND]
+    assert parts.startable([FREE, MORE], []) == [FREE, MORE]
+
+
+def test_checks_and_images_are_first() -> None:
+    assert parts.startable(PARTS, []) == parts.named(["check", "images"], PARTS)
 
 
 def test_who_uses_hosts_waits_until_they_are_made_and_for_who_is_busy_with_them() -> None:
@@ -121,7 +127,7 @@ def test_after_a_part_that_fails_none_begins_and_the_table_is_printed(
 ) -> None:
     broken = Part("broken", "", 10, (("false",), ("echo", "not reached")), uses=HOSTS)
     broken_hosts = Shared("some hosts", make=(("echo", "made"),), remove=(("echo", "removed"),))
-    broken = Part("broken", "", 10, (("false",), ("echo", "not reached")), uses=broken_hosts, alone=True)
+    broken = Part("broken", "", 10, (("false",), ("echo", "not reached")), uses=broken_hosts, first=True)
     passed, output = run(capsys, broken, FREE)
     assert not passed
     assert "broken | made" in output and "not reached" not in output and "removed" not in output
