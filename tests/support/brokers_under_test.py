@@ -163,6 +163,8 @@ class Broker:
                 if item["name"].startswith("bk"):
                     force = {"force": True} if kind == "vhosts" else {}
                     items.append({"name": item["name"], "state": "absent", **force})
+        if not any(document.values()):
+            return
         unprotected = [
             {"name": item["name"], "protected_from_deletion": False} for item in document["vhosts"]
         ]
