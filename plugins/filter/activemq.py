@@ -42,6 +42,8 @@ class FilterModule:
             "activemq_service_refusals": on_host.unit_refusals,
             "activemq_static_uri": settings.static_uri,
             "activemq_listeners": management.listeners,
+            "activemq_serves_tls": connectors.serves_tls,
+            "activemq_trusted": connectors.trusted,
             "activemq_uses_tls": connectors.uses_tls,
             "activemq_uri": connectors.connector_uri,
             "java_property": access.property_text,

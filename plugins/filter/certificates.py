@@ -114,7 +114,8 @@ def rabbitmq_certificate_warnings(settings: Mapping[str, Any], certificate: str)
     from ..module_utils.brokers.certificates import checks
 
     called = "rabbitmq_tls_certificate" + ("_file" if settings["rabbitmq_tls_source"] == "host" else "")
-    return checks.warnings(called, certificate, _now(), settings["rabbitmq_tls_days"])
+    playbook = "playbooks/rabbitmq_certificates.yml"
+    return checks.warnings(called, certificate, _now(), settings["rabbitmq_tls_days"], playbook)
 
 
 def certificate_words(certificate: str) -> str:

@@ -35,6 +35,10 @@ options:
     description: Whether the task fails where a listener serves another certificate.
     type: bool
     default: true
+  standby:
+    description: Whether a broker that listens on none of them is no failure, since it waits for another one to go.
+    type: bool
+    default: false
   timeout:
     description: Seconds that one listener may take.
     type: float
@@ -56,7 +60,11 @@ RETURN = r"""
 fingerprint: {description: SHA-256 of the certificate that all of them serve., returned: success, type: str}
 certificate: {description: PEM text of the certificate that is to be served., returned: success, type: str}
 refusals: {description: Which listeners serve another certificate., returned: success, type: list, elements: str}
-ports: {description: The ports that were asked., returned: success, type: list, elements: int}
+ports:
+  description: The ports that were asked; none of a broker that waits for another one.
+  returned: success
+  type: list
+  elements: int
 """
 
 import socket
@@ -80,6 +88,7 @@ def main() -> None:
             "file": {"type": "path"},
             "key": {"type": "path", "no_log": False},
             "refuse": {"type": "bool", "default": True},
+            "standby": {"type": "bool", "default": False},
             "timeout": {"type": "float", "default": 10},
         },
         mutually_exclusive=[("certificate", "file")],
@@ -91,7 +100,9 @@ def main() -> None:
     if served.END not in wanted:
         module.fail_json(msg=f"{asked['file'] or 'certificate'}: holds no certificate in PEM")
     pair = (asked["file"], asked["key"]) if asked["file"] and asked["key"] else None
-    refusals = served.refusals(asked["listeners"], wanted, asked["timeout"], pair)
+    waits = asked["standby"] and served.all_closed(asked["listeners"], asked["timeout"])
+    listeners = [] if waits else asked["listeners"]
+    refusals = served.refusals(listeners, wanted, asked["timeout"], pair)
     if refusals and asked["refuse"]:
         host = socket.gethostname().split(".")[0]
         module.fail_json(msg="\n".join(f"{host}: {one}." for one in refusals))
@@ -100,7 +111,7 @@ def main() -> None:
         fingerprint=served.fingerprint(served.leaf(wanted)),
         certificate=wanted,
         refusals=refusals,
-        ports=[one["port"] for one in asked["listeners"]],
+        ports=[one["port"] for one in listeners],
     )
 
 

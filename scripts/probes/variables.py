@@ -19,11 +19,11 @@ _OF: Mapping[str, Mapping[str, str]] = {
         "certificate": "activemq_tls_certificate",
         "key": "activemq_tls_key",
         "authority": "activemq_tls_client_authority",
-        "clients": "activemq_tls_client_certificate_required",
-        "versions": "transport.enabledProtocols in the options of activemq_connectors",
+        "clients": "activemq_tls_client_certificates",
+        "versions": "activemq_tls_versions, or transport.enabledProtocols in activemq_connectors",
         "login": "activemq_users",
-        "listener": "a connector with transport ssl in activemq_connectors",
-        "plain": "the connector in activemq_connectors",
+        "listener": "a listener with TLS (activemq_tls, or a transport in activemq_connectors)",
+        "plain": "activemq_tls: only, or the connector in activemq_connectors",
     },
 }
 

@@ -76,6 +76,7 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "jetty_port": "activemq_console_port",
         "data_dir": "activemq_data_directory",
         "policies": "activemq_destination_policies",
+        "tls_client_certificate_required": "activemq_tls_client_certificates",
     },
 }
 # Words that many names have say little about which one is meant.

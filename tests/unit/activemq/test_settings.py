@@ -9,7 +9,7 @@ import pytest
 import yaml
 from brokers.activemq.access import groups, property_text
 from brokers.activemq.advisories import java_refusal, open_advisories, security_verdict
-from brokers.activemq.connectors import connector_uri, connectors, uses_tls
+from brokers.activemq.connectors import connector_uri, connectors
 from brokers.activemq.on_host import host_refusals, restart_reasons
 from brokers.activemq.settings import archive_refusals, refusals, static_uri
 from role_files import ROOT
@@ -39,8 +39,6 @@ def bridge(**changes: Any) -> list[dict[str, Any]]:
 
 ARCHIVE = {"installation": "archive", "version": "6.3.2"}
 OLDER = {"installation": "archive", "version": "5.18.3"}
-TLS = {"protocol": "stomp", "transport": "ssl"}
-PEM = {"tls_certificate": "-----BEGIN CERTIFICATE-----", "tls_key": "-----BEGIN PRIVATE KEY-----"}
 
 # (what is set, how the refusal begins, a word of its remedy)
 WRONG = [
@@ -107,19 +105,6 @@ WRONG = [
         {"connectors": [{"protocol": "stomp", "options": {"maxFrameSize": 1}}]},
         "activemq_connectors[0].options.maxFrameSize: the broker ignores",
         "wireFormat.maxFrameSize",
-    ),
-    ({"connectors": [{**TLS}], **PEM, "tls_key": ""}, "activemq_tls_key: is empty", "'stomp' speaks TLS"),
-    ({**PEM, "tls_certificate": "mq1.pem"}, "activemq_tls_certificate: is not a PEM text", "lookup"),
-    (
-        {**PEM, "tls_key": "-----BEGIN ENCRYPTED PRIVATE KEY-----"},
-        "activemq_tls_key: is not a PEM text",
-        "without a passphrase",
-    ),
-    ({"tls_client_authority": "ca.pem"}, "activemq_tls_client_authority: is not a PEM text", "issuers"),
-    (
-        {"connectors": [{**TLS}], **PEM, "tls_client_certificate_required": True},
-        "activemq_tls_client_authority: is empty",
-        "activemq_tls_client_certificate_required",
     ),
     (
         {**ARCHIVE, "connectors": [{"protocol": "ws", "transport": "nio"}]},
@@ -309,13 +294,6 @@ def test_a_port_that_is_held_twice_is_refused_once():
         {"address": address, "port": 61613, "pid": 7, "process": "java"} for address in ("127.0.0.1", "::")
     ]
     assert len(host_refusals(broker(), machine(listeners=held))) == 1
-
-
-def test_a_bridge_speaks_tls_as_well_as_a_connector():
-    bridge = {"name": "b", "brokers": ["mq2:61616"], "user": "u", "password": "p"}
-    assert not uses_tls(broker(network=[bridge]))
-    assert uses_tls(broker(network=[bridge, {**bridge, "brokers": ["ssl://mq2:61617"]}]))
-    assert uses_tls(broker(connectors=[{"protocol": "stomp", "transport": "nio+ssl"}]))
 
 
 def test_an_address_that_is_not_the_hosts_is_refused():

@@ -23,6 +23,7 @@ KNOWN = {role: list(specs(role)["main"]["options"]) for role in ROLES}
         ("activemq", "activemq_kaha_db", ["activemq_kahadb"]),
         ("rabbitmq", "rabbitmq_tls_port", ["rabbitmq_tls_amqp_port", "rabbitmq_tls_stomp_port"]),
         ("activemq", "activemq_port", ["activemq_connectors"]),
+        ("activemq", "activemq_tls_client_certificate_required", ["activemq_tls_client_certificates"]),
         ("erlang", "erlang_verion", ["erlang_version"]),
     ],
 )

@@ -366,15 +366,15 @@ def test_no_sentence_holds_a_line_of_a_key():
 
 def test_days_that_are_left():
     ends = right().x509.not_valid_after_utc
-    name = "rabbitmq_tls_certificate"
-    assert warnings(name, right().certificate, now(), 5) == []
-    (sentence,) = warnings(name, right().certificate, ends - timedelta(days=5), 6)
-    assert sentence.startswith(f"{name}: ends on {ends:%Y-%m-%d}, in 5 days; renew it")
-    assert warnings(name, right().certificate, ends - timedelta(days=5), 5) == []
+    name, playbook = "rabbitmq_tls_certificate", "playbooks/x.yml"
+    assert warnings(name, right().certificate, now(), 5, playbook) == []
+    (sentence,) = warnings(name, right().certificate, ends - timedelta(days=5), 6, playbook)
+    assert sentence == f"{name}: ends on {ends:%Y-%m-%d}, in 5 days; renew it and run {playbook}"
+    assert warnings(name, right().certificate, ends - timedelta(days=5), 5, playbook) == []
 
 
 def test_a_certificate_that_newer_clients_refuse():
-    (sentence,) = warnings("rabbitmq_tls_certificate", by_hand(), now(), 5)
+    (sentence,) = warnings("rabbitmq_tls_certificate", by_hand(), now(), 5, "playbooks/x.yml")
     assert "CN=test broker has no authority key identifier, and Python from 3.13 on" in sentence
 
 

@@ -36,7 +36,7 @@ def test_what_is_issued_passes_the_checks_of_an_operators_own():
     given = checks.Given(pair.certificate, pair.key, issuer().certificate, "rabbitmq_tls_")
     assert checks.refusals(given, NAMES, now()) == []
     assert checks.node_refusals("x", pair.certificate, "mq1") == []
-    assert checks.warnings("x", pair.certificate, now(), 30) == []
+    assert checks.warnings("x", pair.certificate, now(), 30, "playbooks/x.yml") == []
 
 
 def test_what_is_issued_is_for_servers_and_for_clients():

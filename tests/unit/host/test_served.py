@@ -57,9 +57,21 @@ def test_the_first_certificate_is_seen_and_compared(pair, speak, version, asks):
     assert pair.fingerprint in plain and other.fingerprint in plain
 
 
-def test_a_port_where_nothing_listens_is_named(pair):
+def closed_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+        return int(taken.getsockname()[1])
+
+
+def test_a_broker_that_waits_for_another_one_listens_on_nothing_at_all():
+    with socket.create_server(("127.0.0.1", 0)) as open_one:
+        there, nowhere = wanted(open_one.getsockname()[1]), wanted(closed_port())
+        assert served.all_closed(nowhere, 10)
+        assert not served.all_closed(there, 10)
+        assert not served.all_closed([*nowhere, *there], 10)
+
+
+def test_a_port_where_nothing_listens_is_named(pair):
+    port = closed_port()
     (sentence,) = served.refusals(wanted(port), pair.certificate, 10)
     assert sentence.startswith(f"port {port} (amqp/ssl) serves no certificate: Connection refused")
 

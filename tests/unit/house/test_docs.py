@@ -17,7 +17,8 @@ PAGES = [
 ]
 each_page = pytest.mark.parametrize("page", PAGES)
 
-# Names under a role's prefix that are something else: RabbitMQ's plugins, groups and facts that a run makes.
+# Names under a role's prefix that are something else: RabbitMQ's plugins, groups and facts that a run makes, and a
+# variable's former name.
 OTHER_NAMES = {
     "rabbitmq_management",
     "rabbitmq_stomp",
@@ -27,6 +28,7 @@ OTHER_NAMES = {
     "rabbitmq_restart_needed",
     "activemq_restart_needed",
     "erlang_apt_source",
+    "activemq_tls_client_certificate_required",
 }
 
 

@@ -125,7 +125,30 @@ def test_stomp_inside_tls_is_probed_where_there_is_no_other(read, certificate):
     ]
     files = {"endpoint_ca_file": certificate[0]}
     (broker,) = read(render(activemq=[activemq(activemq_connectors=connectors, **files)]))
-    assert broker.endpoints == {"stomp": Endpoint("10.0.0.6", 61612, Tls(ca_file=certificate[0]))}
+    expected = Endpoint("10.0.0.6", 61612, Tls(ca_file=certificate[0]), client_certificate="none")
+    assert broker.endpoints == {"stomp": expected}
+
+
+@pytest.mark.parametrize(
+    ("variables", "place"),
+    [
+        ({"activemq_tls": False}, {"port": 61613, "tls": False}),
+        ({"activemq_tls": "both"}, {"port": 61613, "tls": False}),
+        (
+            {"activemq_tls": "both", "endpoint_ca_file": "/etc/ca.pem"},
+            {"port": 61612, "tls": True, "ca_file": "/etc/ca.pem", "client_certificate": "none"},
+        ),
+        (
+            {"activemq_tls": "only", "activemq_tls_client_certificates": "required"},
+            {"port": 61612, "tls": True, "plain_port": 61613, "client_certificate": "required"},
+        ),
+    ],
+)
+def test_an_activemq_broker_is_probed_inside_tls_where_it_can_be_trusted_or_has_nothing_else(
+    variables, place
+):
+    (entry,) = json.loads(render(activemq=[activemq(**variables)]))["brokers"]
+    assert {key: value for key, value in entry["stomp"].items() if value is not None} == place
 
 
 def test_brokers_that_share_a_store_are_a_pair(read):

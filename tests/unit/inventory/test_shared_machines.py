@@ -101,3 +101,5 @@ def test_ports_of_listeners_with_tls_collide_as_well():
     (sentence,) = found({"rabbitmq_tls": "only"}, connectors)
     assert "rabbitmq_tls_stomp_port" in sentence and "61614" in sentence
     assert found({"rabbitmq_tls": "off", "rabbitmq_stomp_port": 61623}, connectors) == []
+    (sentence,) = found({"rabbitmq_stomp_port": 61612}, {"activemq_tls": "only"})
+    assert "rabbitmq_stomp_port" in sentence and "61612" in sentence

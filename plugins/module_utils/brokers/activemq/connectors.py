@@ -1,11 +1,12 @@
-"""The connectors of an ActiveMQ broker, their checks, and TLS."""
+"""The connectors of an ActiveMQ broker and their checks."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
+from . import tls
 from .access import Settings, key_refusals
 
 # Scheme of OpenWire's and WebSocket's transports; the others put theirs behind the protocol. Source: "Configuring
@@ -24,12 +25,41 @@ TRANSPORTS = ("tcp", "nio", "ssl", "nio+ssl")
 NOT_IN_PACKAGE = frozenset({"amqp", "ws"})
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9+._-]*\Z")
 
-_KEYS = frozenset({"name", "protocol", "port", "address", "transport", "options"})
+_KEYS = frozenset({"name", "protocol", "port", "tls_port", "address", "transport", "options"})
 _ANY = "0.0.0.0"  # noqa: S104 - where a connector listens unless its address says otherwise
 
 
 def _transport(given: dict[str, Any]) -> str:
     return str(given.get("transport", "tcp"))
+
+
+def _name(given: dict[str, Any]) -> str:
+    return str(given.get("name", given["protocol"]))
+
+
+def _address(given: dict[str, Any]) -> str:
+    return str(given.get("address", _ANY))
+
+
+def _listeners(settings: Settings, given: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what an entry makes the broker listen on: without a transport, as `activemq_tls` says."""
+    if "transport" in given or not tls.is_on(settings):
+        return [given]
+    port = given.get("tls_port", _PORTS[given["protocol"]][1])
+    secured = {**given, "transport": "ssl", "port": port, "name": _name(given) + tls.SUFFIX}
+    return [secured] if tls.is_only(settings) else [given, secured]
+
+
+class _Listener(NamedTuple):
+    """A listener as `_listeners` returns it, the entry that it is of, and whether `activemq_tls` made it."""
+
+    given: dict[str, Any]
+    where: str
+    made: bool
+
+
+def _every(settings: Settings) -> list[dict[str, Any]]:
+    return [one for given in settings["activemq_connectors"] for one in _listeners(settings, given)]
 
 
 def _port(given: dict[str, Any]) -> Any:
@@ -46,8 +76,8 @@ def _options(settings: Settings, given: dict[str, Any]) -> dict[str, Any]:
     if given["protocol"] != "ws":  # Jetty has limits of its own
         found["maximumConnections"] = settings["activemq_maximum_connections"]
         found["wireFormat.maxFrameSize"] = settings["activemq_maximum_frame_size"]
-    if "ssl" in _transport(given) and settings.get("activemq_tls_client_certificate_required"):
-        found["transport.needClientAuth"] = True
+    if "ssl" in _transport(given):
+        found.update(tls.options(settings, given["protocol"]))
     return {**found, **given.get("options", {})}
 
 
@@ -58,16 +88,29 @@ def connectors(settings: Settings) -> list[dict[str, Any]]:
     """
     return [
         {
-            "name": given.get("name", given["protocol"]),
+            "name": _name(given),
             "protocol": given["protocol"],
             "scheme": _scheme(given["protocol"], _transport(given)),
             "tls": "ssl" in _transport(given),
-            "address": given.get("address", _ANY),
+            "address": _address(given),
             "port": _port(given),
             "options": _options(settings, given),
         }
-        for given in settings["activemq_connectors"]
+        for given in _every(settings)
     ]
+
+
+def closed_port(settings: Settings, protocol: str) -> int | None:
+    """Return the port of a protocol without TLS that `activemq_tls` has closed."""
+    if not tls.is_only(settings):
+        return None
+    taken = {_port(one) for one in _every(settings)}
+    plain = [
+        int(_port(given))
+        for given in settings["activemq_connectors"]
+        if given["protocol"] == protocol and "transport" not in given
+    ]
+    return next((port for port in plain if port not in taken), None)
 
 
 def connector_uri(connector: dict[str, Any]) -> str:
@@ -90,7 +133,7 @@ def overlap(one: str, other: str) -> bool:
 def connector_refusals(settings: Settings) -> list[str]:
     """Return what is wrong with the connectors, one sentence each."""
     found: list[str] = []
-    right: list[tuple[str, dict[str, Any]]] = []
+    right: list[_Listener] = []
     if not settings["activemq_connectors"]:
         found.append(
             "activemq_connectors: is empty, nothing could reach the broker; give at least one, such as "
@@ -100,23 +143,37 @@ def connector_refusals(settings: Settings) -> list[str]:
         where = f"activemq_connectors[{index}]"
         wrong = key_refusals(where, given, _KEYS) or _one_refusals(settings, where, given)
         found += wrong
-        if not wrong:
-            found += _shared_refusals(where, given, [other for _, other in right])
-            right.append((where, given))
-    return found + _tls_refusals(settings, [given for _, given in right])
+        if wrong:
+            continue
+        for one in _listeners(settings, given):
+            listener = _Listener(one, where, made=one is not given)
+            found += _shared_refusals(listener, right)
+            right.append(listener)
+    serving = [one.given for one in right if "ssl" in _transport(one.given)]
+    return found + tls.refusals(settings, [{**given, "name": _name(given)} for given in serving])
 
 
-def _shared_refusals(where: str, given: dict[str, Any], others: list[dict[str, Any]]) -> list[str]:
-    """Return a sentence if a connector has the name or port of another one."""
+def _shared_refusals(one: _Listener, others: list[_Listener]) -> list[str]:
+    """Return a sentence if a listener has the name or port of another one."""
     found = []
-    name = given.get("name", given["protocol"])
+    name, port, key = _name(one.given), _port(one.given), "tls_port" if one.made else "port"
     for other in others:
-        if other.get("name", other["protocol"]) == name:
-            found.append(f"{where}.name: '{name}' is another connector's name already; give each its own")
-        if _port(other) == _port(given) and overlap(given.get("address", _ANY), other.get("address", _ANY)):
+        # What activemq_tls makes can collide with what somebody had declared for the same before.
+        hint = (
+            ", or drop the connector that activemq_tls makes needless"
+            if one.made != other.made
+            and one.where != other.where
+            and one.given["protocol"] == other.given["protocol"]
+            else ""
+        )
+        if _name(other.given) == name:
             found.append(
-                f"{where}.port: {_port(given)} is the port of the connector "
-                f"'{other.get('name', other['protocol'])}' as well; give one of the two another port"
+                f"{one.where}.name: '{name}' is another connector's name already; give each its own{hint}"
+            )
+        if _port(other.given) == port and overlap(_address(one.given), _address(other.given)):
+            found.append(
+                f"{one.where}.{key}: {port} is the port of the connector '{_name(other.given)}' as well; give one of "
+                f"the two another port{hint}"
             )
     return found
 
@@ -139,22 +196,42 @@ def _one_refusals(settings: Settings, where: str, given: dict[str, Any]) -> list
             f"{where}.transport: '{given['transport']}' is not a transport of {protocol}; choose from "
             f"{', '.join(allowed)}"
         )
-    port = given.get("port", 1)
-    if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 65535:
-        found.append(f"{where}.port: {port} is not a TCP port; choose one from 1 to 65535")
+    for key in ("port", "tls_port"):
+        port = given.get(key, 1)
+        if isinstance(port, bool) or not isinstance(port, int) or not 1 <= port <= 65535:
+            found.append(f"{where}.{key}: {port} is not a TCP port; choose one from 1 to 65535")
+    found += _transport_refusals(settings, where, given)
     if not NAME.match(str(given.get("name", protocol))):
         found.append(
             f"{where}.name: '{given['name']}' is not a connector's name; begin with a letter, use letters, "
             "digits, '+', '.', '_' and '-'"
         )
     try:
-        ipaddress.ip_address(given.get("address", _ANY))
+        ipaddress.ip_address(_address(given))
     except ValueError:
         found.append(
             f"{where}.address: '{given['address']}' is not an IP address; give one of the host's, or "
             "0.0.0.0 for every interface"
         )
     return found + _option_refusals(where, protocol, given.get("options", {}))
+
+
+def _transport_refusals(settings: Settings, where: str, given: dict[str, Any]) -> list[str]:
+    """Return what a connector that names its transport leaves no room for."""
+    if "transport" not in given:
+        return []
+    found = []
+    if "tls_port" in given:
+        found.append(
+            f"{where}.tls_port: is not used beside the key transport, and activemq_tls leaves this connector as it is; "
+            "drop one of the two"
+        )
+    if tls.is_only(settings) and "ssl" not in _transport(given):
+        found.append(
+            f"{where}.transport: '{given['transport']}' opens a listener without TLS, and activemq_tls is 'only'; drop "
+            "the key, or set activemq_tls to both"
+        )
+    return found
 
 
 def _option_refusals(where: str, protocol: str, options: Any) -> list[str]:
@@ -170,40 +247,37 @@ def _option_refusals(where: str, protocol: str, options: Any) -> list[str]:
     ]
 
 
+def serves_tls(settings: Settings) -> bool:
+    """Return whether a connector speaks TLS. Settings need not be right."""
+    given = [one for one in settings["activemq_connectors"] if isinstance(one, dict)]
+    return any("ssl" in _transport(one) or ("transport" not in one and tls.is_on(settings)) for one in given)
+
+
+def _bridges_with_tls(settings: Settings) -> bool:
+    others = [one for one in settings["activemq_network"] if isinstance(one, dict)]
+    places = [str(place) for other in others for place in other.get("brokers") or []]
+    return any("ssl" in place.partition("://")[0] for place in places if "://" in place)
+
+
 def uses_tls(settings: Settings) -> bool:
-    """Return whether a connector, or a bridge to another broker, uses TLS."""
-    bridges = (broker for other in settings["activemq_network"] for broker in other["brokers"])
-    return any("ssl" in _transport(given) for given in settings["activemq_connectors"]) or any(
-        "ssl" in broker.partition("://")[0] for broker in bridges if "://" in broker
-    )
+    """Return whether a connector, or a bridge to another broker, uses TLS. Settings need not be right."""
+    return serves_tls(settings) or _bridges_with_tls(settings)
 
 
-# The required content of a PEM text, and its name in messages.
-_PEM = {
-    "certificate": ("-----BEGIN CERTIFICATE-----", "a certificate, followed by those of its issuers"),
-    "key": ("PRIVATE KEY-----", "its private key, without a passphrase"),
-}
+def trusted(settings: Settings) -> str:
+    """Return the PEM text of the authorities that the broker trusts, for clients and other brokers; often none."""
+    if not uses_tls(settings):
+        return ""
+    asks = serves_tls(settings) and settings["activemq_tls_client_certificates"] != "none"
+    needed = asks or _bridges_with_tls(settings)
+    authority = settings["activemq_tls_authority"] if needed else ""
+    return str(settings["activemq_tls_client_authority"] or authority)
 
 
-def _tls_refusals(settings: Settings, given: list[dict[str, Any]]) -> list[str]:
-    found = []
-    asking = [one.get("name", one["protocol"]) for one in given if "ssl" in _transport(one)]
-    for part, (mark, what) in _PEM.items():
-        text = settings[f"activemq_tls_{part}"]
-        if (text or asking) and (mark not in text or "ENCRYPTED" in text):
-            found.append(
-                f"activemq_tls_{part}: {'is not a PEM text of ' if text else 'is empty, and the connector '}"
-                + (what if text else f"'{asking[0]}' speaks TLS")
-                + f"; give the PEM text of {what}, such as \"{{{{ lookup('ansible.builtin.file', 'mq1.pem') }}}}\""
-            )
-    authority = settings["activemq_tls_client_authority"]
-    if authority and _PEM["certificate"][0] not in authority:
-        found.append(
-            "activemq_tls_client_authority: is not a PEM text of certificates; give those of the issuers"
-        )
-    if settings["activemq_tls_client_certificate_required"] and not authority:
-        found.append(
-            "activemq_tls_client_authority: is empty, and activemq_tls_client_certificate_required is true; give the "
-            "PEM text of the certificates of the issuers of clients' certificates"
-        )
-    return found
+def tls_listeners(settings: Settings) -> list[dict[str, Any]]:
+    """Return protocol, address and port of every listener with TLS."""
+    return [
+        {"protocol": f"{one['protocol']}+ssl", "address": one["address"], "port": one["port"]}
+        for one in connectors(settings)
+        if one["tls"]
+    ]

@@ -51,10 +51,11 @@ class Given:
         return self.called.get(part, f"{self.prefix}{part}")
 
 
-def refusals(given: Given, hosts: Sequence[str], now: datetime) -> list[str]:
+def refusals(given: Given, hosts: Sequence[str], now: datetime, client: bool = False) -> list[str]:
     """Return a sentence for each thing that is wrong with a broker's certificate, key and authority.
 
-    `hosts` are the names and addresses by which clients reach the broker.
+    `hosts` are the names and addresses by which clients reach the broker. A certificate that the broker only shows to
+    other brokers, as their `client`, has to be fit for that instead.
     """
     found: list[str] = []
     chain: Certificates = []
@@ -80,15 +81,18 @@ def refusals(given: Given, hosts: Sequence[str], now: datetime) -> list[str]:
     weak = [sentence for one in chain for sentence in _strength_refusals(name, one)]
     return [
         *_date_refusals(name, chain, now),
-        *_use_refusals(name, chain[0]),
+        *_use_refusals(name, chain[0], client),
         *weak,
-        *_name_refusals(name, chain[0], hosts),
+        *_name_refusals(given, chain[0], hosts),
         *([] if weak else _chain_refusals(given, chain, authority)),  # a weak signature cannot be checked
     ]
 
 
-def warnings(name: str, certificate: str, now: datetime, days: int) -> list[str]:
-    """Return what is no error yet: a certificate or an issuer's that ends within so many days, or that some refuse."""
+def warnings(name: str, certificate: str, now: datetime, days: int, playbook: str) -> list[str]:
+    """Return what is no error yet: a certificate or an issuer's that ends within so many days, or that some refuse.
+
+    `playbook` renews the broker's certificate.
+    """
     chain = certificates(certificate)
     found = [
         f"{name}: {title(one)} has no authority key identifier, and Python from 3.13 on refuses it; have it issued "
@@ -102,8 +106,7 @@ def warnings(name: str, certificate: str, now: datetime, days: int) -> list[str]
         return found
     return [
         *found,
-        f"{name}: ends on {ends:%Y-%m-%d}, in {left} days; renew it and run "
-        "playbooks/rabbitmq_certificates.yml",
+        f"{name}: ends on {ends:%Y-%m-%d}, in {left} days; renew it and run {playbook}",
     ]
 
 
@@ -219,8 +222,14 @@ def _extended_uses(one: x509.Certificate) -> set[x509.ObjectIdentifier]:
         return set()
 
 
-def _use_refusals(name: str, leaf: x509.Certificate) -> list[str]:
+def _use_refusals(name: str, leaf: x509.Certificate, client: bool) -> list[str]:
     found = []
+    wanted = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
+    use, refusing = (
+        ("clientAuth", "other brokers refuse it for a client")
+        if client
+        else ("serverAuth", "clients refuse it for a server")
+    )
     usage = _key_usage(leaf)
     if usage is not None and not usage.digital_signature:
         found.append(
@@ -228,10 +237,9 @@ def _use_refusals(name: str, leaf: x509.Certificate) -> list[str]:
             "digitalSignature (and keyEncipherment for an RSA key)"
         )
     uses = _extended_uses(leaf)
-    if uses and not uses & {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}:
+    if uses and not uses & {wanted, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}:
         found.append(
-            f"{name}: its extended key usage leaves out serverAuth, so that clients refuse it for a server; issue "
-            "one with serverAuth"
+            f"{name}: its extended key usage leaves out {use}, so that {refusing}; issue one with {use}"
         )
     return found
 
@@ -271,7 +279,7 @@ def _plain(host: str) -> str:
         return host
 
 
-def _name_refusals(name: str, leaf: x509.Certificate, hosts: Sequence[str]) -> list[str]:
+def _name_refusals(given: Given, leaf: x509.Certificate, hosts: Sequence[str]) -> list[str]:
     names = alternative_names(leaf)
     missing = [host for host in hosts if not any(_covers(one, _plain(host)) for one in names)]
     if not missing:
@@ -282,8 +290,8 @@ def _name_refusals(name: str, leaf: x509.Certificate, hosts: Sequence[str]) -> l
         else "it has no subject alternative names, and clients read no others"
     )
     return [
-        f"{name}: is not for {', '.join(missing)}, by which clients reach the broker: {has}; issue one with that "
-        "name, or correct endpoint_host or rabbitmq_tls_names"
+        f"{given.name('certificate')}: is not for {', '.join(missing)}, by which clients reach the broker: {has}; "
+        f"issue one with that name, or correct endpoint_host or {given.name('names')}"
     ]
 
 

@@ -32,6 +32,11 @@ def fingerprint(certificate: bytes) -> str:
     return ":".join(digest[n : n + 2] for n in range(0, len(digest), 2))
 
 
+def _reached(address: str) -> str:
+    """Return where a listening address is reached from its own host."""
+    return _LOOPBACK.get(address, address)
+
+
 def certificate_of(address: str, port: int, seconds: float, pair: Pair | None = None) -> bytes:
     """Return the certificate that a listener serves, in DER; one that any interface has is asked on loopback.
 
@@ -48,7 +53,7 @@ def certificate_of(address: str, port: int, seconds: float, pair: Pair | None = 
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     session = context.wrap_bio(incoming, outgoing)
     try:
-        with socket.create_connection((_LOOPBACK.get(address, address), port), seconds) as peer:
+        with socket.create_connection((_reached(address), port), seconds) as peer:
             seen = _shake_hands(session, incoming, outgoing, peer)
     except OSError as error:
         raise NotServed(str(error.strerror or error)) from None
@@ -91,6 +96,19 @@ def certificate_in(said: bytes) -> bytes | None:
             return messages[10 : 10 + length]
         messages = messages[4 + size :]
     return None
+
+
+def all_closed(listeners: list[dict[str, Any]], seconds: float) -> bool:
+    """Return whether nothing listens on any of the ports."""
+    for one in listeners:
+        try:
+            socket.create_connection((_reached(one["address"]), one["port"]), seconds).close()
+        except ConnectionRefusedError:
+            continue
+        except OSError:
+            return False
+        return False
+    return True
 
 
 def refusals(

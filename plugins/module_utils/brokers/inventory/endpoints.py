@@ -14,7 +14,8 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ..activemq.connectors import connectors
+from ..activemq.connectors import closed_port, connectors
+from ..activemq.tls import client_certificate
 from ..host.exchange import write
 from ..rabbitmq import tls
 from ..rabbitmq.listeners import enabled, listeners
@@ -133,14 +134,26 @@ def _tls(host: Variables, settings: Variables, name: str) -> Entry:
     return found
 
 
+_ACTIVEMQ = ["activemq_connectors", "activemq_tls"]
+_ACTIVEMQ += [f"activemq_tls_{what}" for what in ("versions", "ciphers", "client_certificates")]
+_NO_LIMITS = {
+    "activemq_maximum_connections": 0,
+    "activemq_maximum_frame_size": 0,
+}  # nothing here depends on them
+
+
 def activemq(host: Variables, defaults: Mapping[str, Any], name: str) -> Entry:
     """Return the entry of a host of the group activemq."""
-    given = _settings(host, defaults, ["activemq_connectors"])
-    there = connectors({**given, "activemq_maximum_connections": 0, "activemq_maximum_frame_size": 0})
+    settings = {**_settings(host, defaults, _ACTIVEMQ), **_NO_LIMITS}
+    there = connectors(settings)
     stomps = [one for one in there if one["protocol"] == "stomp"]
-    # One that can be reached from here, and one in the clear rather than one with TLS, which needs files on this side.
+    # One that can be reached from here; with an authority to trust, one with TLS, and one in the clear otherwise.
+    trusts = bool(host.get("endpoint_ca_file"))
     stomps.sort(
-        key=lambda one: (str(one["address"]).startswith("127.") or one["address"] == "::1", one["tls"])
+        key=lambda one: (
+            str(one["address"]).startswith("127.") or one["address"] == "::1",
+            one["tls"] != trusts,
+        )
     )
     store, broker = host.get("activemq_store_directory"), host.get("activemq_broker_name", "")
     limit = "activemq_maximum_frame_size"
@@ -153,7 +166,7 @@ def activemq(host: Variables, defaults: Mapping[str, Any], name: str) -> Entry:
         "pair": f"{broker}:{store}" if store else None,
         "frame_limit": int(host.get(limit, defaults[limit])),
         "amqp": None,
-        "stomp": _stomp(stomps[0], host) if stomps else None,
+        "stomp": _stomp(stomps[0], host, closed_port(settings, "stomp")) if stomps else None,
         "management": None,
         "listeners": [
             {
@@ -166,13 +179,14 @@ def activemq(host: Variables, defaults: Mapping[str, Any], name: str) -> Entry:
     }
 
 
-def _stomp(connector: Mapping[str, Any], host: Variables) -> Entry:
-    files = _FILES if connector["tls"] else ()
-    return {
-        "port": connector["port"],
-        "tls": connector["tls"],
-        **{name: host.get(f"endpoint_{name}") for name in files},
-    }
+def _stomp(connector: Mapping[str, Any], host: Variables, closed: int | None) -> Entry:
+    found: Entry = {"port": connector["port"], "tls": connector["tls"]}
+    if not connector["tls"]:
+        return found
+    found.update({name: host.get(f"endpoint_{name}") for name in _FILES})
+    if closed is not None:
+        found["plain_port"] = closed
+    return {**found, "client_certificate": client_certificate(connector["options"])}
 
 
 def document(

@@ -15,7 +15,7 @@ from ..activemq.connectors import overlap
 from ..activemq.management import listeners as activemq_listeners
 from ..rabbitmq.settings import listeners as rabbitmq_listeners
 
-_SUFFIXES = ("_port", "_address", "_plugins", "_connectors", "_console", "rabbitmq_tls")
+_SUFFIXES = ("_port", "_address", "_plugins", "_connectors", "_console", "rabbitmq_tls", "activemq_tls")
 
 
 def _of_rabbitmq(settings: dict[str, Any]) -> list[dict[str, Any]]:

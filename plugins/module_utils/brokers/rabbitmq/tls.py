@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .. import tls_versions
 from ..versions import at_least, upstream
 from . import certificate_source
 from .certificate_source import AUTHORITY, CERTIFICATE, CLIENT_AUTHORITY, KEY
@@ -22,8 +23,7 @@ SECTION = "TLS"
 # What a running node reads again once it is told to; the authority is for tools on the host, which read it each time.
 RENEWABLE = (CERTIFICATE, KEY, AUTHORITY)
 
-VERSIONS = ("tlsv1.2", "tlsv1.3")
-_OUTDATED = ("sslv3", "tlsv1", "tlsv1.1")
+_CIPHERS = {"tlsv1.3": "TLS_AES_256_GCM_SHA384", "tlsv1.2": "ECDHE-ECDSA-AES256-GCM-SHA384"}
 EXTERNAL_PLUGIN = "rabbitmq_auth_mechanism_ssl"
 _SAN_LOGIN_SINCE = "3.9.0"
 
@@ -209,39 +209,6 @@ def terms(settings: Settings, version: str) -> dict[str, Any]:
 # --- checks -------------------------------------------------------------------------------------------------
 
 
-def _version_refusals(settings: Settings) -> list[str]:
-    wanted, found = settings["rabbitmq_tls_versions"], []
-    if not wanted:
-        found.append(f"rabbitmq_tls_versions: is empty; give {' and '.join(VERSIONS)}, or one of the two")
-    for one in wanted:
-        if one in _OUTDATED:
-            found.append(
-                f"rabbitmq_tls_versions: '{one}' is no longer secure, and clients refuse it; use "
-                f"{' and '.join(VERSIONS)}"
-            )
-        elif one not in VERSIONS:
-            found.append(
-                f"rabbitmq_tls_versions: '{one}' is not a version of TLS; write {' or '.join(VERSIONS)}"
-            )
-    return found or _cipher_refusals(settings)
-
-
-def _cipher_refusals(settings: Settings) -> list[str]:
-    """Return why no client could agree on a cipher: each version has its own."""
-    ciphers = [str(one) for one in settings["rabbitmq_tls_ciphers"]]
-    if not ciphers:
-        return []
-    newer = [one for one in ciphers if one.startswith(("TLS_AES_", "TLS_CHACHA20_"))]
-    missing = {"tlsv1.3": not newer, "tlsv1.2": len(newer) == len(ciphers)}
-    example = {"tlsv1.3": "TLS_AES_256_GCM_SHA384", "tlsv1.2": "ECDHE-ECDSA-AES256-GCM-SHA384"}
-    return [
-        f"rabbitmq_tls_ciphers: holds none for {version}, so that no client could use it; add one such as "
-        f"{example[version]}, or take {version} out of rabbitmq_tls_versions"
-        for version in settings["rabbitmq_tls_versions"]
-        if missing[version]
-    ]
-
-
 def _client_refusals(settings: Settings) -> list[str]:
     wanted, login = settings["rabbitmq_tls_client_certificates"], settings["rabbitmq_tls_login"]
     found = []
@@ -305,9 +272,10 @@ def refusals(settings: Settings) -> list[str]:
                 "rabbitmq_tls to both or only"
             ]
         return []
+    versions, ciphers = settings["rabbitmq_tls_versions"], settings["rabbitmq_tls_ciphers"]
     found = (
         certificate_source.refusals(settings)
-        + _version_refusals(settings)
+        + tls_versions.refusals("rabbitmq_tls_", versions, ciphers, _CIPHERS)
         + _client_refusals(settings)
         + _advanced_refusals(settings)
     )
