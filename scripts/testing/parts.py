@@ -117,7 +117,7 @@ PARTS = (
     ),
     Part(
         "tls",
-        "RabbitMQ inside TLS: every probe, and what is said of each wrong certificate",
+        "both brokers inside TLS: every probe, what is said of each wrong certificate, renewal",
         300,
         (tests(*FILES, "tests/hosts/tls"),),
     ),

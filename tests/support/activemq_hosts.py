@@ -81,12 +81,13 @@ class Brokers:
     controller: Controller
     members: Mapping[str, Settings]
     hosts: Mapping[str, Host]
+    inventory: str = INVENTORY
 
     def play(self, playbook: str, *flags: str, limit: str = "", **changes: Any) -> Run:
         """Run a playbook on all of them, or on `limit` alone, with `changes` laid over their settings."""
         path = self._inventory(changes, limit)
         endpoints = ["-e", f"endpoints_file={path.parent / 'endpoints.json'}"]
-        command = [PLAYBOOK, "-i", INVENTORY, "-i", str(path), *endpoints, playbook, *flags]
+        command = [PLAYBOOK, "-i", self.inventory, "-i", str(path), *endpoints, playbook, *flags]
         return self.controller.run(
             command + (["--limit", f"{limit},localhost"] if limit else []), path.parent
         )
@@ -94,7 +95,7 @@ class Brokers:
     def thawed_or(self, make: Callable[[], object]) -> None:
         """Give the host of all of them the disk that `make` has left it with: see hosts.thawed_or."""
         (machine,) = set(self.hosts.values())
-        hosts.thawed_or(make, self._inventory({}, ""), machine.name, INVENTORY)
+        hosts.thawed_or(make, self._inventory({}, ""), machine.name, self.inventory)
 
     def _inventory(self, changes: Mapping[str, Any], limit: str) -> Path:
         members = {
@@ -201,7 +202,6 @@ class Certificates:
     authority: str
     certificate: str
     key: str
-    other_key: str
 
     def client(self, address: str, port: int, certificate: bool = True) -> ssl.SSLSocket:
         """A TLS connection that trusts the authority alone, and shows a certificate of it."""
@@ -226,10 +226,10 @@ def certificates(directory: Path, *addresses: str) -> Certificates:
     ]
     for command in commands:
         subprocess.run(command, cwd=directory, check=True, capture_output=True, timeout=60)
-    authority, certificate, key, other = (
-        (directory / name).read_text(encoding="ascii") for name in ("ca.pem", "mq.pem", "mq.key", "ca.key")
+    authority, certificate, key = (
+        (directory / name).read_text(encoding="ascii") for name in ("ca.pem", "mq.pem", "mq.key")
     )
-    return Certificates(directory, authority, certificate, key, other)
+    return Certificates(directory, authority, certificate, key)
 
 
 def stomp_answer(peer: socket.socket, user: str = "smoke", password: str = PASSWORDS["smoke"]) -> str:

@@ -140,7 +140,7 @@ def everything(issued: Certificates) -> Settings:
         "activemq_tls_certificate": issued.certificate,
         "activemq_tls_key": issued.key,
         "activemq_tls_client_authority": issued.authority,
-        "activemq_tls_client_certificate_required": True,
+        "activemq_tls_client_certificates": "required",
         "activemq_jmx_port": 1099,
         "activemq_console": True,
     }
@@ -210,15 +210,14 @@ def test_no_secret_is_shown_readable_or_in_arguments(
         assert key not in text and PASSWORDS["admin"] not in text, path
 
 
-def test_a_key_of_another_certificate_is_taken_back(
-    broker: Brokers, open_wide: Run, issued: Certificates
+def test_a_renewed_certificate_is_served_over_every_transport(
+    broker: Brokers, open_wide: Run, tmp_path: Path
 ) -> None:
-    wrong = {**everything(issued), "activemq_tls_key": issued.other_key}
-    broker.play("site.yml", **wrong).refused(
-        "activemq_tls_key cannot be used", "runs again on the last good one"
+    new = certificates(tmp_path, host(NAME).address)
+    run = broker.play("playbooks/activemq_certificates.yml", **everything(new)).succeeded()
+    assert (
+        "Served on ports 59613, 58613, 59616, 58616, 7672, 8672, 3883, 4883, 61619, SHA-256" in run.sentence
     )
-    with issued.client(host(NAME).address, 59613) as peer:
-        assert stomp_answer(peer).startswith("CONNECTED")
 
 
 def test_what_is_no_longer_asked_for_is_gone(broker: Brokers, open_wide: Run) -> None:
