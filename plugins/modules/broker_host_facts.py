@@ -46,6 +46,10 @@ options:
   unit:
     description: systemd unit whose state is wanted.
     type: str
+  argument:
+    description: Word of which it is wanted whether the process of O(unit) was started with it.
+    type: str
+    default: ''
   places:
     description: Directories of which it is wanted where they really are, links followed.
     type: list
@@ -113,7 +117,8 @@ pair:
 shell: {description: 'Shell of O(account), empty where there is no such user.', returned: always, type: str}
 unit:
   description:
-    - 'load_state, active_state, unit_file_state, main_pid, process_state (a letter: proc(5)), mask (a link or none).'
+    - 'load_state, active_state, unit_file_state, main_pid, process_state (a letter: proc(5)), mask (a link or none),
+      started_with (whether with O(argument)).'
   returned: when asked for
   type: dict
 plan:
@@ -159,6 +164,7 @@ def main() -> None:
             "read": {"type": "list", "elements": "path", "default": []},
             "definitions": {"type": "list", "elements": "path", "default": []},
             "unit": {"type": "str"},
+            "argument": {"type": "str", "default": ""},
             "places": {"type": "list", "elements": "path", "default": []},
             "account": {"type": "str"},
             "pair": {"type": "dict", "options": pair},
@@ -193,7 +199,7 @@ def main() -> None:
         result["dpkg_interrupted"] = hostfacts.interrupted()
         result["packages"] = hostfacts.packages(wanted["packages"])
         if wanted["unit"]:
-            result["unit"] = hostfacts.unit(wanted["unit"])
+            result["unit"] = hostfacts.unit(wanted["unit"], wanted["argument"])
         complete = len(result["packages"]) == len(wanted["packages"]) or result["dpkg_interrupted"]
         if wanted["simulate"] and not (wanted["only_missing"] and complete):
             unreachable = hostfacts.refresh() if wanted["refresh"] and not module.check_mode else None

@@ -123,7 +123,7 @@ PARTS = (
     ),
     Part(
         "tls-scenario",
-        "molecule: RabbitMQ 3.8, 3.10, 4.0 and 4.3 in TLS only, each way to a certificate, and a renewal",
+        "molecule: RabbitMQ 3.8, 3.10, 4.0 and 4.3, ActiveMQ by package and archive, in TLS only; a renewal",
         240,
         scenario("tls"),
     ),

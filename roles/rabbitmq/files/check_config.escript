@@ -16,7 +16,7 @@ main([Stage]) ->
                          terms(filename:join(Etc, "enabled_plugins")),
                          plugins(filename:join(Etc, "enabled_plugins"))]),
     [io:format("The broker's own parser refuses the new configuration, and nothing was changed. Correct what it names in "
-               "rabbitmq_config, rabbitmq_advanced_config or rabbitmq_plugins:~n") || Said =/= []],
+               "rabbitmq_config, rabbitmq_advanced_config, rabbitmq_plugins or rabbitmq_tls_ciphers:~n") || Said =/= []],
     [io:format("~ts~n", [Line]) || Line <- Said],
     halt(case Said of [] -> 0; _ -> 1 end).
 
@@ -66,7 +66,24 @@ schemas(Dir, Beside) ->
     lists:sort(filelib:wildcard(Dir ++ "/*/priv/schema/*.schema")) ++ lists:append(Extracted).
 
 generated({error, _Phase, {errorlist, Errors}}) -> ["rabbitmq.conf: " ++ message(E) || E <- Errors];
-generated(_Config) -> [].
+generated(Config) -> ciphers(Config).
+
+%% Erlang takes a name that it does not know for no cipher, and the listener then refuses every client, or does not open.
+ciphers(Config) ->
+    Places = [{rabbit, ssl_options}, {rabbitmq_management, ssl_config}, {rabbitmq_prometheus, ssl_config}],
+    Named = lists:usort([C || {App, Key} <- Places, C <- setting(ciphers, setting(Key, setting(App, Config)))]),
+    ["rabbitmq_tls_ciphers: '" ++ C ++ "' is no cipher that the Erlang of this host knows; "
+     "`rabbitmq-diagnostics cipher_suites --format openssl --all` prints those that it does" || C <- Named, is_list(C), not is_known(C)].
+
+setting(Key, Settings) when is_list(Settings) -> proplists:get_value(Key, Settings, []);
+setting(_Key, _Settings) -> [].
+
+%% Of packages that were only unpacked, the library of TLS may not be found.
+is_known(Cipher) ->
+    case code:ensure_loaded(ssl) of
+        {module, ssl} -> case ssl:str_to_suite(Cipher) of {error, _} -> false; _ -> true end;
+        _ -> true
+    end.
 
 %% Cuttlefish 2 gives {error, Term} where version 3 gives {error, {Kind, Details}}; both have xlate/1 behind print/1.
 message({error, Details}) ->
@@ -80,7 +97,7 @@ terms(File) ->
     Name = filename:basename(File),
     case filelib:is_regular(File) andalso file:consult(File) of
         false -> [];
-        {ok, [List]} when is_list(List) -> [];
+        {ok, [List]} when is_list(List) -> ciphers(List);
         {ok, _} -> [Name ++ ": has to be one list of Erlang terms, with a full stop after it"];
         {error, Reason} -> [Name ++ ": " ++ lists:flatten(file:format_error(Reason))]
     end.

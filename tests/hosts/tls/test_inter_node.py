@@ -112,6 +112,16 @@ def test_a_client_without_a_certificate_is_nobody_between_nodes(pair: Pair) -> N
         context.wrap_socket(plain).close()
 
 
+def test_members_are_asked_through_tls_before_each_of_them_is_restarted(pair: Pair) -> None:
+    """Though the options of TLS between nodes are what changes."""
+    pids = [one.broker_pid() for one in pair.hosts]
+    pair.values["rabbitmq_tls_depth"] = 3
+    run = pair.run("site.yml").succeeded()
+    assert run.output.count("Ask every member whether the cluster can spare the node") == 2
+    assert not {one.broker_pid() for one in pair.hosts} & {*pids}
+    assert pair.members() == [set(NAMES)] * 2
+
+
 def test_a_renewal_reaches_the_connections_between_nodes_without_a_restart(pair: Pair) -> None:
     pids, before = [one.broker_pid() for one in pair.hosts], pair.certificates()
     pair.run("playbooks/rabbitmq_certificates.yml", rabbitmq_tls_ca_reissue=True).succeeded()

@@ -132,3 +132,17 @@ def test_a_certificate_that_will_not_do_is_refused_before_anything_changes(fleet
         "rabbitmq_tls_key: is not the key of the certificate",
     )
     assert [host.run("sha256sum /etc/rabbitmq/tls/* /etc/rabbitmq/*.conf") for host in fleet.hosts] == before
+
+
+def test_a_cipher_that_the_hosts_erlang_does_not_know_is_refused_before_anything_changes(
+    fleet: Fleet,
+) -> None:
+    before = [host.run("sha256sum /etc/rabbitmq/*.conf") for host in fleet.hosts]
+    ciphers = ["ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES512-GCM-SHA384", "TLS_AES_256_GCM_SHA384"]
+    fleet.values["rabbitmq_tls_ciphers"] = ciphers
+    run = fleet.run(fleet.issue())
+    del fleet.values["rabbitmq_tls_ciphers"]
+    run.refused(f"rabbitmq_tls_ciphers: '{ciphers[1]}' is no cipher that the Erlang of this host knows")
+    assert ciphers[0] not in run.sentence
+    assert [run.counts(host.name)["failed"] for host in fleet.hosts] == [1] * len(fleet.hosts)
+    assert [host.run("sha256sum /etc/rabbitmq/*.conf") for host in fleet.hosts] == before

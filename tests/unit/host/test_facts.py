@@ -191,6 +191,7 @@ def test_a_units_state_is_read_from_systemd(program):
         "unit_file_state": "enabled",
         "main_pid": 4711,
         "process_state": "",
+        "started_with": False,
         "mask": "",
     }
 
@@ -203,6 +204,7 @@ def test_a_unit_that_systemd_does_not_know_is_inactive(program):
         "unit_file_state": "",
         "main_pid": 0,
         "process_state": "",
+        "started_with": False,
         "mask": "",
     }
 
@@ -214,6 +216,16 @@ def test_a_process_that_is_stopped_is_seen():
         assert hostfacts.process_state(process.pid) == "T"
         process.kill()
     assert hostfacts.process_state(process.pid) == ""
+
+
+def test_a_word_that_a_process_was_started_with_is_a_whole_one(program):
+    with subprocess.Popen(["sleep", "60"]) as process:
+        program("systemctl", f"MainPID={process.pid}\n")
+        assert hostfacts.unit("x.service", "60")["started_with"]
+        assert not hostfacts.unit("x.service", "6")["started_with"]
+        assert not hostfacts.unit("x.service")["started_with"]
+        process.kill()
+    assert not hostfacts.started_with(process.pid, "60")
 
 
 def test_who_is_in_files_of_definitions(tmp_path):

@@ -102,6 +102,39 @@ def test_a_node_for_its_own_host_has_its_interface_as_well():
     assert 'CTL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1} $__inter_node"' in text
 
 
+def variable(name, active="active", started_with=False, **settings):
+    """A variable of the role, for a node with data."""
+    host = {
+        **{"hostname": "broker-1", "os": {}, "users": [], "packages": {}, "listeners": []},
+        "unit": {"active_state": active, "main_pid": 1, "started_with": started_with},
+        "files": ["/var/lib/rabbitmq/mnesia/rabbit@broker-1"],
+    }
+    role = Role(
+        "rabbitmq", __rabbitmq_host=host, __rabbitmq_written={"pending": {}}, **node(**{**BOTH, **settings})
+    )
+    return role.variable(name)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "process", "switches"),
+    [(True, False, True), (False, True, True), (True, True, False), (False, False, False)],
+)
+def test_a_running_process_says_whether_tls_between_nodes_is_switched(wanted, process, switches):
+    """And not the files, which are there before the restart. Until then rabbitmqctl does not reach the node."""
+    asked = {"tls_inter_node": wanted, "started_with": process}
+    assert variable("__rabbitmq_inter_node_switches", **asked) is switches
+    assert variable("__rabbitmq_askable", **asked) is not switches
+    assert variable("__rabbitmq_inter_node_switches", active="inactive", **asked) is False
+
+
+def test_what_is_served_between_nodes_is_looked_at_where_the_process_speaks_tls():
+    ports = [
+        one["port"] for one in variable("__rabbitmq_tls_listeners", started_with=True, tls_inter_node=True)
+    ]
+    assert ports == [5671, 15671, 61614, 25672]
+    assert 25672 not in [one["port"] for one in variable("__rabbitmq_tls_listeners", tls_inter_node=True)]
+
+
 def host_refusals(pair, source="files", trouble=None, **settings):
     mine = {"tls_certificate": pair.certificate} if source == "files" else HOST
     host = {"pair": {"text": pair.certificate, "trouble": trouble or {}}}

@@ -199,11 +199,21 @@ def process_state(pid: int) -> str:
         return ""
 
 
-def unit(name: str) -> dict[str, Any]:
+def started_with(pid: int, word: str) -> bool:
+    """Return whether a process has that word among its arguments."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as handle:
+            return word.encode() in handle.read().split(b"\0")
+    except OSError:
+        return False
+
+
+def unit(name: str, word: str = "") -> dict[str, Any]:
     """Return systemd's view of the unit, and the state of its process.
 
-    load_state, active_state, unit_file_state, main_pid (0 when not running), process_state ('' when not running), and
-    mask: the link to /dev/null that masks the unit, or ''.
+    load_state, active_state, unit_file_state, main_pid (0 when not running), process_state ('' when not running),
+    mask: the link to /dev/null that masks the unit, or '', and started_with: whether `word` is among the arguments of
+    its process.
     """
     values = properties(name, ["LoadState", "ActiveState", "UnitFileState", "MainPID"])
     pid = int(values.get("MainPID") or 0)
@@ -213,6 +223,7 @@ def unit(name: str) -> dict[str, Any]:
         "unit_file_state": values.get("UnitFileState", ""),
         "main_pid": pid,
         "process_state": process_state(pid) if pid else "",
+        "started_with": bool(pid and word) and started_with(pid, word),
         "mask": _mask(name) if values.get("LoadState") == "masked" else "",
     }
 
