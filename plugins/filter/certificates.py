@@ -47,6 +47,11 @@ def rabbitmq_certificate_refusals(settings: Mapping[str, Any], names: Sequence[s
         found = issuing.refusals(_issuer(settings), now)
     if source != "files" and authority and not found:
         found = checks.authority_refusals("rabbitmq_tls_authority", authority, now)
+    if source == "ca" and authority and not found:
+        called = {"certificate": f"{_PREFIX}ca_certificate"}
+        found = checks.trust_refusals(
+            checks.Given(settings["rabbitmq_tls_ca_certificate"], None, authority, _PREFIX, called)
+        )
     clients = settings["rabbitmq_tls_client_authority"]
     if clients:
         found += checks.authority_refusals("rabbitmq_tls_client_authority", clients, now)
@@ -108,12 +113,18 @@ def rabbitmq_certificate_pair(
 
 
 def rabbitmq_certificate_warnings(settings: Mapping[str, Any], certificate: str) -> list[str]:
-    """Return a sentence if the node's certificate, a PEM text, ends soon; an authority of ours renews it before."""
-    if not tls.is_on(settings) or settings["rabbitmq_tls_source"] == "ca":
+    """Return a sentence if the node's certificate, a PEM text, ends soon.
+
+    Those of an authority of ours are renewed before that, and it is the authority's own end that is reported.
+    """
+    if not tls.is_on(settings):
         return []
     from ..module_utils.brokers.certificates import checks
 
-    called = "rabbitmq_tls_certificate" + ("_file" if settings["rabbitmq_tls_source"] == "host" else "")
+    ends = {"files": "certificate", "host": "certificate_file", "ca": "ca_certificate"}
+    called = _PREFIX + ends[settings["rabbitmq_tls_source"]]
+    if settings["rabbitmq_tls_source"] == "ca":
+        certificate = settings["rabbitmq_tls_ca_certificate"]
     playbook = "playbooks/rabbitmq_certificates.yml"
     return checks.warnings(called, certificate, _now(), settings["rabbitmq_tls_days"], playbook)
 

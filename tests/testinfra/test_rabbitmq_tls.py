@@ -28,7 +28,7 @@ def test_the_tools_work_as_before_although_nodes_speak_tls(host: Any, command: s
 
 
 def test_between_nodes_nobody_is_spoken_to_without_tls(host: Any) -> None:
-    """As a node that was not told of TLS: the same cookie, the same tools, without the options."""
+    """As a node that was not told of TLS: the same cookie and tools, without the options. A plain node answers it."""
     plain = (
         "RABBITMQ_CONF_ENV_FILE=/dev/null ERL_INETRC=/etc/rabbitmq/erl_inetrc rabbitmqctl ping --timeout 10"
     )

@@ -72,7 +72,7 @@ generated(Config) -> ciphers(Config).
 ciphers(Config) ->
     Places = [{rabbit, ssl_options}, {rabbitmq_management, ssl_config}, {rabbitmq_prometheus, ssl_config}],
     Named = lists:usort([C || {App, Key} <- Places, C <- setting(ciphers, setting(Key, setting(App, Config)))]),
-    ["rabbitmq_tls_ciphers: '" ++ C ++ "' is no cipher that the Erlang of this host knows; "
+    ["rabbitmq_tls_ciphers, or ciphers in rabbitmq_config: '" ++ C ++ "' is no cipher that the Erlang of this host knows; "
      "`rabbitmq-diagnostics cipher_suites --format openssl --all` prints those that it does" || C <- Named, is_list(C), not is_known(C)].
 
 setting(Key, Settings) when is_list(Settings) -> proplists:get_value(Key, Settings, []);

@@ -142,7 +142,7 @@ def test_a_cipher_that_the_hosts_erlang_does_not_know_is_refused_before_anything
     fleet.values["rabbitmq_tls_ciphers"] = ciphers
     run = fleet.run(fleet.issue())
     del fleet.values["rabbitmq_tls_ciphers"]
-    run.refused(f"rabbitmq_tls_ciphers: '{ciphers[1]}' is no cipher that the Erlang of this host knows")
+    run.refused(f"ciphers in rabbitmq_config: '{ciphers[1]}' is no cipher that the Erlang of this host knows")
     assert ciphers[0] not in run.sentence
     assert [run.counts(host.name)["failed"] for host in fleet.hosts] == [1] * len(fleet.hosts)
     assert [host.run("sha256sum /etc/rabbitmq/*.conf") for host in fleet.hosts] == before

@@ -204,3 +204,34 @@ def test_a_key_that_is_kept_is_not_written():
     )
     entry = role.files("__rabbitmq_files")["/etc/rabbitmq/tls/key.pem"]
     assert (entry["keep"], entry["secret_content"]) == (True, "")
+
+
+def of_ca(**settings):
+    return filters.rabbitmq_certificate_refusals(CA | settings, ["mq1"])
+
+
+def test_clients_have_to_trust_the_authority_that_issues():
+    other = certificates.Authority.new("another")
+    assert of_ca(rabbitmq_tls_authority=_MADE.certificate) == []
+    assert of_ca(rabbitmq_tls_authority=other.certificate + _MADE.certificate) == []
+    only(
+        of_ca(rabbitmq_tls_authority=other.certificate),
+        "rabbitmq_tls_ca_certificate: CN=test is self-signed, and is not in rabbitmq_tls_authority",
+    )
+    below = other.intermediate("below")
+    issuing = {"rabbitmq_tls_ca_certificate": below.certificate, "rabbitmq_tls_ca_key": below.pair.key}
+    assert of_ca(**issuing, rabbitmq_tls_authority=other.certificate) == []
+    only(of_ca(**issuing, rabbitmq_tls_authority=below.certificate), "CN=below is not a topmost authority")
+
+
+@pytest.mark.parametrize(("valid", "left"), [(14, 14), (1, 14), (0, 0), (-1, -5)])
+def test_a_certificate_that_would_be_renewed_by_each_run_is_refused(valid, left):
+    days = {"tls_ca_valid_days": valid, "tls_days": left}
+    only(refusals(tls_source="ca", **days), f"rabbitmq_tls_ca_valid_days: {valid} ", "make it longer")
+    assert refusals(tls_source="files", **days) == []
+
+
+def test_the_end_of_an_authority_is_reported_in_time_and_not_that_of_what_it_issued():
+    assert filters.rabbitmq_certificate_warnings(CA, "") == []
+    (sentence,) = filters.rabbitmq_certificate_warnings(CA | {"rabbitmq_tls_days": 101}, "")
+    assert sentence.startswith("rabbitmq_tls_ca_certificate: ends on ")

@@ -169,6 +169,14 @@ def authority_refusals(
     ]
 
 
+def trust_refusals(given: Given) -> list[str]:
+    """Return why somebody who trusts the authority does not come to trust the first certificate.
+
+    Both are texts that `authority_refusals` lets pass.
+    """
+    return _chain_refusals(given, certificates(given.certificate), certificates(given.authority))
+
+
 def _key_refusals(given: Given, key: PrivateKey, chain: Certificates, authority: Certificates) -> list[str]:
     own = public_bytes(key.public_key())
     if public_bytes(chain[0].public_key()) == own:
@@ -272,7 +280,8 @@ def _covers(pattern: str, host: str) -> bool:
     return pattern == host
 
 
-def _plain(host: str) -> str:
+def plain(host: str) -> str:
+    """Return a name as it is, and an address in its shortest form."""
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:
@@ -281,7 +290,7 @@ def _plain(host: str) -> str:
 
 def _name_refusals(given: Given, leaf: x509.Certificate, hosts: Sequence[str]) -> list[str]:
     names = alternative_names(leaf)
-    missing = [host for host in hosts if not any(_covers(one, _plain(host)) for one in names)]
+    missing = [host for host in hosts if not any(_covers(one, plain(host)) for one in names)]
     if not missing:
         return []
     has = (
@@ -299,10 +308,11 @@ def _name_refusals(given: Given, leaf: x509.Certificate, hosts: Sequence[str]) -
 
 
 def _is_self_signed(one: x509.Certificate) -> bool:
-    return one.subject == one.issuer and _is_issued_by(one, one)
+    return one.subject == one.issuer and is_issued_by(one, one)
 
 
-def _is_issued_by(one: x509.Certificate, issuer: x509.Certificate) -> bool:
+def is_issued_by(one: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Return whether an issuer's key has signed a certificate that names it."""
     try:
         one.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature):
@@ -349,9 +359,9 @@ def _chain_refusals(given: Given, chain: Certificates, authority: Certificates) 
     for below in range(_LONGEST_CHAIN):
         if current in authority and _is_self_signed(current):
             return []
-        anchor = next((one for one in authority if one != current and _is_issued_by(current, one)), None)
+        anchor = next((one for one in authority if one != current and is_issued_by(current, one)), None)
         issuer = anchor or next(
-            (one for one in chain[1:] if one != current and _is_issued_by(current, one)), None
+            (one for one in chain[1:] if one != current and is_issued_by(current, one)), None
         )
         if issuer is None:
             break

@@ -22,6 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from . import checks
 from .reading import (
     RSA_BITS,
+    PrivateKey,
     Unreadable,
     alternative_names,
     certificates,
@@ -44,15 +45,10 @@ class Issuer:
 
 @dataclass(frozen=True)
 class Issued:
-    """A certificate and its key, PEM; the key is empty where the host keeps the one that it has."""
+    """A certificate and its key, PEM."""
 
     certificate: str
     key: str
-
-    @property
-    def keep(self) -> bool:
-        """Whether the host keeps what it has."""
-        return not self.key
 
 
 def refusals(issuer: Issuer, now: datetime) -> list[str]:
@@ -75,15 +71,14 @@ def refusals(issuer: Issuer, now: datetime) -> list[str]:
 def is_good(text: str, issuer: Issuer, names: Sequence[str], now: datetime, days: int) -> bool:
     """Return whether a host may keep a certificate: of this authority, for all these names, good for so many days."""
     try:
-        (mine, *_), (authority, *_) = certificates(text), certificates(issuer.certificate)
-        mine.verify_directly_issued_by(authority)
-    except Exception:
+        mine, authority = certificates(text)[0], certificates(issuer.certificate)[0]
+    except Unreadable:
         return False
-    wanted = {_plain(name) for name in names}
-    ends = min(mine.not_valid_after_utc, authority.not_valid_after_utc)
-    # Where the authority itself ends sooner, a new certificate would end no later.
-    soon = mine.not_valid_after_utc - now < timedelta(days=days) and ends < authority.not_valid_after_utc
-    return wanted <= set(alternative_names(mine)) and mine.not_valid_after_utc > now and not soon
+    ends = mine.not_valid_after_utc
+    # One that ends with the authority stays to the end: a new one would end no later.
+    soon = ends - now < timedelta(days=days) and ends < authority.not_valid_after_utc
+    covered = {checks.plain(name) for name in names} <= set(alternative_names(mine))
+    return checks.is_issued_by(mine, authority) and covered and ends > now and not soon
 
 
 @functools.lru_cache(maxsize=64)
@@ -96,10 +91,8 @@ def issue(issuer: Issuer, names: tuple[str, ...], days: int) -> Issued:
     authority, signs = certificates(issuer.certificate)[0], private_key(issuer.key)
     private = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
     now = datetime.now(timezone.utc)
-    usages = [
-        ExtendedKeyUsageOID.SERVER_AUTH,
-        ExtendedKeyUsageOID.CLIENT_AUTH,
-    ]  # a node is a client of the others
+    # A node is a client of the others.
+    usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     certificate = (
         _builder(_subject(names[0]), authority.subject, private, now)
         .not_valid_after(min(now + timedelta(days=days), authority.not_valid_after_utc))
@@ -107,7 +100,7 @@ def issue(issuer: Issuer, names: tuple[str, ...], days: int) -> Issued:
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-        .add_extension(_authority_identifier(authority), critical=False)
+        .add_extension(_authority_identifier(authority, signs), critical=False)
         .sign(signs, hashes.SHA256())
     )
     chain = "" if authority.subject == authority.issuer else _pem(authority)
@@ -154,13 +147,6 @@ def _general(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def _plain(name: str) -> str:
-    try:
-        return str(ipaddress.ip_address(name))
-    except ValueError:
-        return name
-
-
 def _key_usage(signs: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not signs,
@@ -175,11 +161,11 @@ def _key_usage(signs: bool) -> x509.KeyUsage:
     )
 
 
-def _authority_identifier(authority: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+def _authority_identifier(authority: x509.Certificate, key: PrivateKey) -> x509.AuthorityKeyIdentifier:
     try:
         identifier = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     except x509.ExtensionNotFound:
-        return x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key())  # type: ignore[arg-type]
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
 
 

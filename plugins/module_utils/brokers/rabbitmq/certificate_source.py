@@ -15,7 +15,6 @@ CERTIFICATE = f"{DIRECTORY}/certificate.pem"
 KEY = f"{DIRECTORY}/key.pem"
 AUTHORITY = f"{DIRECTORY}/authority.pem"
 CLIENT_AUTHORITY = f"{DIRECTORY}/client_authority.pem"
-INTER_NODE = f"{DIRECTORY}/inter_node.config"
 
 # The variables of each source; those of another one would be ignored, and are refused.
 SOURCES = {
@@ -71,12 +70,25 @@ def refusals(settings: Settings) -> list[str]:
     ]
     if source == "host":
         found += [refusal for name in SOURCES["host"] for refusal in _path_refusals(settings, name)]
+    if source == "ca":
+        found += _days_refusals(settings)
     if is_between_nodes(settings) and not settings["rabbitmq_tls_authority"]:
         found.append(
             "rabbitmq_tls_authority: is empty, and rabbitmq_tls_inter_node is on: nodes trust no public CA; give the "
             "PEM text of the certificate of the CA that issues the nodes' certificates"
         )
     return found
+
+
+def _days_refusals(settings: Settings) -> list[str]:
+    """Return why each run would issue another certificate, or one that nobody takes."""
+    valid, left = settings["rabbitmq_tls_ca_valid_days"], settings["rabbitmq_tls_days"]
+    if valid > max(left, 0):
+        return []
+    return [
+        f"rabbitmq_tls_ca_valid_days: {valid} is no more than rabbitmq_tls_days ({left}), so that each run would issue "
+        "another certificate; make it longer, at best several times as long"
+    ]
 
 
 def _path_refusals(settings: Settings, name: str) -> list[str]:
