@@ -20,6 +20,7 @@ from ansible_collections.brokerkit.brokers.plugins.action.broker_files import fi
 from ansible_collections.brokerkit.brokers.plugins.filter import (  # noqa: E402
     audit as audit_filters,  # noqa: F401
     certificates as certificate_filters,  # noqa: F401
+    rabbitmq_cluster as cluster_filters,  # noqa: F401
 )
 
 
@@ -42,6 +43,8 @@ class Role:
             "ansible_search_path": [str(folder), str(ROOT)],
             "ansible_check_mode": False,
             "inventory_hostname": "broker-1",
+            "hostvars": {},
+            "groups": {"rabbitmq": ["broker-1"]},
         }
         for path in ("defaults/main.yml", "vars/main.yml"):
             self._variables.update(_variables(name, path))

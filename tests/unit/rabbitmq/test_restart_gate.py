@@ -268,7 +268,7 @@ def test_the_nodes_own_trouble_is_no_reason(own):
 def test_a_member_that_the_inventory_names_and_the_cluster_lacks():
     found = verdict(said(3), [*names(3), "rabbit@n3"])
     assert found.answer == REFUSE
-    assert "rabbitmq_config: names rabbit@n3" in found.sentences[0]
+    assert "the inventory names rabbit@n3 as members" in found.sentences[0]
     assert verdict(said(3), names(3)).answer == GO
     assert verdict(said(3), []).answer == GO
 

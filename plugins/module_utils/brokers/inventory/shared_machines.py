@@ -48,6 +48,11 @@ def machine(name: str, variables: Mapping[str, Any]) -> tuple[str, str]:
     return (address, str(variables.get("ansible_port") or variables.get("ansible_ssh_port") or 22))
 
 
+def _plain(default: Any) -> Any:
+    """A default that depends on other variables is taken for every interface: what clashes there may clash."""
+    return "" if "{{" in str(default) else default
+
+
 def wanted(
     kind: str, name: str, variables: Mapping[str, Any], defaults: dict[str, Any]
 ) -> list[dict[str, Any]]:
@@ -57,7 +62,7 @@ def wanted(
     """
     # Only what has to do with ports is read: the other variables may hold what is not there yet, such as secrets.
     settings = {
-        key: variables.get(key, default) if key.endswith(_SUFFIXES) else default
+        key: variables.get(key, _plain(default)) if key.endswith(_SUFFIXES) else default
         for key, default in defaults.items()
     }
     place = machine(name, variables)

@@ -7,11 +7,11 @@ becomes among the settings of the applications.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from . import tls
+from . import cluster, tls
 from .setting import Setting, listener
 
 Settings = dict[str, Any]
@@ -115,29 +115,43 @@ def _log(settings: Settings) -> Iterator[Setting]:
         yield Setting("Log", (("log.file.rotation.count", count),), (*file, "count"), count)
 
 
-def wanted(settings: Settings) -> list[Setting]:
-    """Return the settings that the role's variables ask for, in the order in which they are printed."""
-    return [*_listeners(settings), *tls.wanted(settings), *_limits(settings), *_log(settings)]
+def wanted(settings: Settings, members: Sequence[cluster.Member] = (), version: str = "") -> list[Setting]:
+    """Return the settings that the role's variables ask for, in the order in which they are printed.
+
+    `members` are those that the node looks for at its first boot (cluster.members), `version` is upstream's of the
+    broker, where it is known.
+    """
+    return [
+        *_listeners(settings),
+        *tls.wanted(settings),
+        *cluster.wanted(settings, members, version),
+        *_limits(settings),
+        *_log(settings),
+    ]
 
 
 def _printed(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def conf(settings: Settings) -> list[tuple[str, list[tuple[str, str]]]]:
+def conf(
+    settings: Settings, members: Sequence[cluster.Member] = (), version: str = ""
+) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return rabbitmq.conf as (section, lines of key and value); the operator's own keys are the last section."""
     found = [
         (section, [(key, _printed(value)) for one in group for key, value in one.lines])
-        for section, group in groupby(wanted(settings), key=lambda one: one.section)
+        for section, group in groupby(wanted(settings, members, version), key=lambda one: one.section)
     ]
     own = sorted(settings["rabbitmq_config"].items(), key=lambda line: str(line[0]).lower())
     return [*found, ("rabbitmq_config", [(key, _printed(value)) for key, value in own])] if own else found
 
 
-def classic(settings: Settings, advanced: dict[str, Any]) -> dict[str, Any]:
+def classic(
+    settings: Settings, advanced: dict[str, Any], members: Sequence[cluster.Member] = (), version: str = ""
+) -> dict[str, Any]:
     """Return the settings as the applications of a classic rabbitmq.config; `advanced` is laid over them."""
     found: dict[str, Any] = {}
-    for one in wanted(settings):
+    for one in wanted(settings, members, version):
         place = found
         for key in one.path[:-1]:
             place = place.setdefault(key, {})
@@ -147,10 +161,10 @@ def classic(settings: Settings, advanced: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def online(settings: Settings) -> list[dict[str, str]]:
+def online(settings: Settings, members: Sequence[cluster.Member] = ()) -> list[dict[str, str]]:
     """Return the settings that a running node takes: the key as written, the pattern of its forms, the command."""
     return [
         {"key": one.lines[0][0], "keys": one.forms, "command": one.command}
-        for one in wanted(settings)
+        for one in wanted(settings, members)
         if one.command
     ]

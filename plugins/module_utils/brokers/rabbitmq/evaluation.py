@@ -50,10 +50,14 @@ def ask(code: str) -> Any:
     return value(done.stdout)
 
 
-def command(code: str) -> list[str]:
-    """Return the command line that asks for the value of a snippet that ends in `Answer = ...`."""
+def command(code: str, node: str = "") -> list[str]:
+    """Return the command line that asks `node` for the value of a snippet that ends in `Answer = ...`.
+
+    Without a name it is the node of this host.
+    """
     encoded = code.strip() + ", base64:encode(iolist_to_binary(rabbit_json:encode(Answer)))"
-    return ["rabbitmqctl", "--quiet", "eval", _WRAPPED.format(code=encoded) + "."]
+    named = ["--node", node] if node else []
+    return ["rabbitmqctl", "--quiet", *named, "eval", _WRAPPED.format(code=encoded) + "."]
 
 
 def value(printed: str) -> Any:

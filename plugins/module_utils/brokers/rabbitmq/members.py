@@ -87,6 +87,26 @@ Answer = #{
 """
 
 
+# What one node says of its cluster and of what that holds. A node whose application is stopped says no more than that.
+CLUSTER = f"""
+View = {VIEW.strip()},
+Holds = fun() ->
+    Own = fun({{resource, _, _, N}}) -> N =/= <<>> andalso binary:longest_common_prefix([N, <<"amq.">>]) < 4 end,
+    Names = rabbit_vhost:list_names(),
+    #{{name => rabbit_nodes:cluster_name(),
+      holds => #{{
+        users => [proplists:get_value(user, U) || U <- rabbit_auth_backend_internal:list_users()],
+        vhosts => Names,
+        queues => length(rabbit_amqqueue:list_names()),
+        exchanges => length([R || V <- Names, [{{name, R}}] <- rabbit_exchange:info_all(V, [name]), Own(R)]),
+        policies => length(rabbit_policy:list()),
+        parameters => length(rabbit_runtime_parameters:list())}}}} end,
+Version = #{{node => node(), version => list_to_binary(rabbit_misc:version())}},
+Said = maps:merge(maps:with([running, booting, members, sees, khepri, partitions, drained], View), Version),
+Answer = case maps:get(running, View) of true -> maps:merge(Said, Holds()); false -> Said end
+"""
+
+
 def question(patience: float = PATIENCE) -> str:
     """Return the snippet that asks, which ends in `Answer = ...`: see evaluation.py."""
     view = base64.b64encode((VIEW.strip() + ".").encode()).decode()

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..host.service import service_refusals
 from ..versions import at_least, starts_with, upstream
-from . import tls, written_places
+from . import cluster, tls, written_places
 from .settings import Settings, is_loopback, listeners
 
 # Processes that a node of the broker consists of; a port that one of them holds on this host is its own.
@@ -131,6 +131,8 @@ def _name_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
             f"rabbitmq_node_name: the host name '{name}' of node {node} does not resolve on {host['hostname']}; "
             f"correct it, or set rabbitmq_hosts_entries to {{{name}: {bound}}} if that is its name"
         ]
+    if settings["rabbitmq_cluster_name"] and not _any(bound):
+        return []  # Erlang is told here too, and the other members where they pin names
     if not addresses and name not in settings["rabbitmq_hosts_entries"]:
         return [
             f"rabbitmq_node_name: the host name '{name}' of node {node} does not resolve on "
@@ -225,7 +227,7 @@ def restart_reasons(pending: dict[str, list[str]], online: Iterable[str]) -> lis
     `pending` is what the module broker_files returned: path -> keys that differ. `online` are patterns of the keys of
     rabbitmq.conf that rabbitmqctl applies to a running node.
     """
-    taken = re.compile("|".join(f"(?:{pattern})" for pattern in online) or r"(?!)")
+    taken = re.compile("|".join(f"(?:{pattern})" for pattern in (*online, cluster.READ_ONCE)))
     reasons = []
     for path, keys in sorted(pending.items()):
         if path.endswith(("/enabled_plugins", "/administrator.json", "/administrators.json")):

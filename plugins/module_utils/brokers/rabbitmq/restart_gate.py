@@ -171,8 +171,8 @@ def _undeclared(cluster: Cluster) -> list[Finding]:
         return []
     return [
         Finding(
-            f"rabbitmq_config: names {_names(missing)} as members (cluster_formation.classic_config.nodes), and the "
-            f"cluster of {_names(cluster.members)} has no such: let them join, or take them out of rabbitmq_config"
+            f"the inventory names {_names(missing)} as members, and the cluster of {_names(cluster.members)} has no "
+            "such: let them join (site.yml does), or take them out of the inventory, or of rabbitmq_config"
         )
     ]
 

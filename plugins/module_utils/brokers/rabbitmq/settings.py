@@ -18,6 +18,7 @@ Settings = dict[str, Any]
 
 _COOKIE = re.compile(r"[A-Za-z0-9_/+=-]{20,255}\Z")  # what Erlang makes itself is base64 from OTP 25 on
 _NODE = re.compile(r"[A-Za-z0-9_-]+@[A-Za-z0-9.-]+\Z")
+_REWRITTEN_COOKIE = re.compile(r"[A-Z]{20}\Z")
 _PLUGIN = re.compile(r"[a-z][a-z0-9_]*\Z")
 _KEY = re.compile(r"[A-Za-z0-9_$-]+(\.[A-Za-z0-9_$-]+)*\Z")
 # What cuttlefish 2.4 to 3.9 read back unchanged.
@@ -162,6 +163,12 @@ def _secret_refusals(settings: Settings) -> list[str]:
         found.append(
             "rabbitmq_erlang_cookie: is a placeholder that others know too; use the output of "
             "`openssl rand -hex 24`"
+        )
+    elif _REWRITTEN_COOKIE.match(cookie):
+        # debian/rabbitmq-server.postinst, from 3.10.8 on, takes such a cookie for one that Erlang made by itself.
+        found.append(
+            "rabbitmq_erlang_cookie: is 20 capital letters, and Debian's package replaces such a cookie at its next "
+            "upgrade, which tears a cluster apart; use the output of `openssl rand -hex 24`"
         )
     password, user = settings["rabbitmq_admin_password"], settings["rabbitmq_admin_user"]
     if not password:

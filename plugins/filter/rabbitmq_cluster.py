@@ -1,0 +1,60 @@
+"""Filters about the members of a cluster: who they are, how they become one, what they say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from ..module_utils.brokers.rabbitmq import cluster, formation
+
+HostVars = Mapping[str, Mapping[str, Any]]
+
+
+def _alike(hostvars: Any, groups: Mapping[str, Collection[str]]) -> list[str]:
+    """Compare the variables as they are written where Ansible has them, so that large documents are not templated."""
+    hosts = groups.get("rabbitmq", ())
+    raw = {host: hostvars.raw_get(host) for host in hosts} if hasattr(hostvars, "raw_get") else None
+    return cluster.alike_refusals(hostvars, groups, raw)
+
+
+def _speaker(
+    hostvars: HostVars, groups: Mapping[str, Collection[str]], name: str, own: str, hosts: Collection[str]
+) -> str:
+    """Return the host of a run that acts for its cluster: its first member that has not failed."""
+    members = [one["host"] for one in cluster.members(hostvars, groups, name)]
+    return next((host for host in members if host in hosts), own)
+
+
+def _verdict(
+    members: list[cluster.Member],
+    name: str,
+    hostvars: HostVars,
+    own: str,
+    discard: Collection[str] = (),
+) -> dict[str, Any]:
+    """Judge what every member of the run has said (tasks/cluster.yml)."""
+    said = {}
+    for one in members:
+        answer = (hostvars[one["host"]].get("__rabbitmq_cluster_said") or {}).get("own")
+        if answer:
+            said[one["host"]] = answer
+    return formation.verdict(name, members, said, own, discard)
+
+
+class FilterModule:
+    """Loaded by Ansible under this name."""
+
+    def filters(self) -> dict[str, Any]:
+        """Return name -> function for each filter."""
+        return {
+            "rabbitmq_cluster_alike_refusals": _alike,
+            "rabbitmq_cluster_host_refusals": cluster.host_refusals,
+            "rabbitmq_cluster_members": cluster.members,
+            "rabbitmq_cluster_pins": cluster.pins,
+            "rabbitmq_cluster_refusals": cluster.refusals,
+            "rabbitmq_cluster_speaker": _speaker,
+            "rabbitmq_cluster_verdict": _verdict,
+            "rabbitmq_formation": formation.plan,
+            "rabbitmq_looked_for": formation.looked_for,
+            "rabbitmq_joining_refusals": formation.joining_refusals,
+        }
