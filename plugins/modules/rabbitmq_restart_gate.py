@@ -53,6 +53,7 @@ EXAMPLES = r"""
 RETURN = r"""
 answer: {description: 'V(go), V(wait) or V(refuse).', returned: success, type: str}
 node: {description: Name of the node., returned: success, type: str}
+members: {description: Names of all members of its cluster., returned: success, type: list}
 sentences: {description: 'Why not; with V(go), what the restart costs.', returned: success, type: list}
 waiting: {description: What is waited for; empty unless the answer is V(wait)., returned: success, type: str}
 asked: {description: Whether the node was asked at all., returned: failure, type: bool}
@@ -113,6 +114,7 @@ def main() -> None:
     module.exit_json(
         changed=False,
         node=asked["node"],
+        members=sorted(asked["views"]),
         answer=found.answer,
         sentences=list(found.sentences),
         waiting="; ".join(found.sentences) if found.answer == restart_gate.WAIT else "",

@@ -31,7 +31,7 @@ _CLIENT_CERTIFICATES = ("none", "offered", "required")
 _LOGINS = ("password", "certificate")
 _OPTIONAL = (
     *("denied_vhost", "denied_destination", "dead_letter_prefix", "frame_limit", "pair", "certificate_days"),
-    *("inventory", "written"),
+    *("inventory", "written", "cluster"),
 )
 _AGAIN = "run the converge (`ansible-playbook -i INVENTORY site.yml`) again, it writes a new one"
 
@@ -196,6 +196,7 @@ class _Reader:
             endpoints=endpoints,
             listeners=self.listeners(entry.get("listeners"), f"{where}.listeners"),
             inventory=self.text_or_none(entry, where, "inventory"),
+            cluster=self.text_or_none(entry, where, "cluster"),
             written=self.text_or_none(entry, where, "written"),
             certificate_days=self.number_or_none(entry, where, "certificate_days") or CERTIFICATE_DAYS,
         )

@@ -128,6 +128,7 @@ class Broker:
     listeners: tuple[Listener, ...] | None = None
     inventory: str | None = None  # the source of its inventory
     written: str | None = None  # when its entry was last changed
+    cluster: str | None = None  # name of the cluster that it is a member of
     certificate_days: int = 14  # a certificate with fewer days left fails
     asked: str = ""  # given by a URL: what the broker said that it is; "?" when it could not be asked
 

@@ -113,6 +113,7 @@ def rabbitmq(host: Variables, defaults: Mapping[str, Any]) -> Entry:
     return {
         **_common(host, host["inventory_hostname"]),
         "kind": "rabbitmq",
+        **({"cluster": host["rabbitmq_cluster_name"]} if host.get("rabbitmq_cluster_name") else {}),
         "vhost": host["endpoint_vhost"],
         "denied_vhost": host.get("endpoint_denied_vhost"),
         "amqp": place("amqp", "amqp", "amqp/ssl"),
