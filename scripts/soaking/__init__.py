@@ -10,7 +10,9 @@ account      what a worker hands in at the end, and the sum of all            (p
 stages       marks on the time axis from what the operation prints            (pure)
 verdict      what all that amounts to                                         (pure)
 queues       declared before, deleted afterwards
-worker       a publisher and a consumer that come back after a lost connection: amqp, stomp
+worker       what is sent next, and what is made of what comes back           (pure)
+reconnecting which member a client goes to, and when                          (pure)
+amqp, stomp  a publisher and a consumer that come back after a lost connection
 process      the workers of one process, on one event loop
 fleet        all processes
 operation    the command of --during

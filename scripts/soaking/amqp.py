@@ -12,14 +12,11 @@ from pika.exceptions import AMQPError
 
 from soaking.job import Job, QueueType
 from soaking.ledger import Tags
+from soaking.reconnecting import CONNECT_SECONDS, HANDSHAKE_SECONDS, PREFETCH, Turns
 from soaking.worker import Book
 
-_CONNECT_SECONDS = 2.0
-_HANDSHAKE_SECONDS = 5.0
 _HEARTBEAT_SECONDS = 20
-_PREFETCH = 500
 _ACK_AFTER = 64  # messages are acknowledged by so many, or with the next tick
-_PAUSES = (0.05, 0.1, 0.2, 0.4)  # once every member was tried
 
 
 class _Connection(pika.SelectConnection):  # type: ignore[misc]
@@ -55,8 +52,7 @@ class Link:
         self._blocked = 0.0
         self._loop = loop
         self._members = [_parameters(job, number, name) for number in range(len(job.members))]
-        self._turn = first
-        self._tries = 0
+        self._turns = Turns(len(job.members), first)
         self._attempt = 0  # callbacks of an earlier connection are not heard
         self._closed = False
         self._connection: Any = None
@@ -69,8 +65,7 @@ class Link:
             return
         self._attempt += 1
         attempt = self._attempt
-        parameters = self._members[self._turn % len(self._members)]
-        self._turn += 1
+        parameters = self._members[self._turns.member()]
         self._connection = _Connection(
             parameters,
             on_open_callback=lambda connection: self._heard(attempt, self._channel, connection),
@@ -97,7 +92,7 @@ class Link:
         """The client has set up its channel: it is being served."""
         self.channel = channel
         self.since = time.monotonic()
-        self._tries = 0
+        self._turns.served()
 
     def _heard(self, attempt: int, call: Callable[[Any], None], told: Any) -> None:
         if attempt == self._attempt and not self._closed:
@@ -126,10 +121,7 @@ class Link:
         if self.channel is not None:
             self.channel = None
             self.lost(self.trouble)
-        rounds = self._tries // len(self._members)
-        self._tries += 1
-        pause = 0.0 if rounds == 0 else _PAUSES[min(rounds, len(_PAUSES)) - 1]
-        self._loop.call_later(pause, self.open)
+        self._loop.call_later(self._turns.pause(), self.open)
 
     def longest_block(self, now: float) -> float:
         """Return the longest time for which the broker blocked it, as it does under a memory or disk alarm."""
@@ -226,7 +218,7 @@ class Consumer:
         self._unacknowledged = 0
         arguments = {"x-stream-offset": self._offset} if self._stream else {}
         channel.basic_qos(
-            prefetch_count=_PREFETCH,
+            prefetch_count=PREFETCH,
             callback=lambda _: channel.basic_consume(
                 self._book.queue,
                 self._message,
@@ -319,8 +311,8 @@ def _parameters(job: Job, number: int, name: str) -> pika.ConnectionParameters:
         heartbeat=_HEARTBEAT_SECONDS,
         connection_attempts=1,
         retry_delay=0,
-        socket_timeout=_CONNECT_SECONDS,
-        stack_timeout=_HANDSHAKE_SECONDS,
+        socket_timeout=CONNECT_SECONDS,
+        stack_timeout=HANDSHAKE_SECONDS,
         client_properties={"connection_name": name, "product": "Brokerkit soak.py"},
     )
     if endpoint.tls is not None:

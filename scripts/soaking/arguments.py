@@ -120,7 +120,9 @@ def parser() -> argparse.ArgumentParser:
         help="the broker; repeat it, or separate by commas, for the members of a cluster",
     )
     load = made.add_argument_group("the load")
-    load.add_argument("--protocol", choices=("amqp",), default="amqp", help="what the clients speak (amqp)")
+    load.add_argument(
+        "--protocol", choices=("amqp", "stomp"), default="amqp", help="what the clients speak (amqp)"
+    )
     load.add_argument(
         "--queue-type",
         choices=[str(one) for one in QueueType],

@@ -86,9 +86,13 @@ class _Process:
         self._settled: float | None = None  # since when everything is confirmed and delivered
 
     def _worker(self, job: Job, number: int, queue: str) -> Worker:
+        book = Book(number, queue, job.token, job.size, job.window, job.rate)
+        if job.protocol == "stomp":
+            from soaking import stomp
+
+            return stomp.Worker(job, book)
         from soaking import amqp
 
-        book = Book(number, queue, job.token, job.size, job.window, job.rate)
         return amqp.Worker(self._loop, job, book)
 
     def run(self) -> None:

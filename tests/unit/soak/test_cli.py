@@ -64,6 +64,7 @@ def run(*words: str) -> tuple[int, str, str]:
         (["--broker", "other"], "--broker other: there is no broker of that name; there are rabbit1."),
         (["--inventory", "other"], "--inventory other: the endpoints file has no such inventory"),
         (["--protocol", "mqtt"], "invalid choice: 'mqtt'"),
+        (["--protocol", "stomp"], "rabbit1 has no listener for stomp"),
     ],
 )
 def test_wrong_words_are_refused_in_a_sentence(file: Path, words: list[str], said: str) -> None:
