@@ -76,11 +76,14 @@ def problems(result: Result) -> list[str]:
 
 def verdict(result: Result) -> str:
     """Return the run in a sentence, or in one for each problem."""
+    counts = result.sum.counts
     if found := problems(result):
+        if counts.confirmed and not counts.lost:
+            found.append(f"0 of {counts.confirmed:,} confirmed messages were lost.")
         return " ".join(found)
     begun = " during the operation" if result.did is not None else ""
     return (
-        f"0 of {result.sum.counts.confirmed:,} confirmed messages were lost{begun}; "
+        f"0 of {counts.confirmed:,} confirmed messages were lost{begun}; "
         f"no client was without service for longer than {seconds(result.sum.longest)}."
     )
 

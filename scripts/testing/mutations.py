@@ -31,6 +31,16 @@ PURE = (
     "scripts/probes/refusals.py",
     "scripts/probes/registry.py",
     "scripts/probes/report/*.py",
+    "scripts/soaking/account.py",
+    "scripts/soaking/ledger.py",
+    "scripts/soaking/pace.py",
+    "scripts/soaking/reconnecting.py",
+    "scripts/soaking/result.py",
+    "scripts/soaking/service.py",
+    "scripts/soaking/stages.py",
+    "scripts/soaking/targets.py",
+    "scripts/soaking/timeline.py",
+    "scripts/soaking/worker.py",
     "scripts/topology_picture/*.py",
 )
 Position = tuple[int, int]

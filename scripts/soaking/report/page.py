@@ -106,7 +106,7 @@ def chart(result: Result) -> Any:
 def _lines(figure: Any, result: Result, rows: int) -> None:
     from plotly.graph_objects import Scatter
 
-    seconds = result.sum.timeline.whole()
+    seconds = result.sum.timeline.whole()[: max(1, int(result.seconds))]  # the last one is not a whole one
     middle = [number + 0.5 for number in range(len(seconds))]
 
     def line(row: int, name: str, colour: str, values: Sequence[float | None], fill: bool = False) -> None:

@@ -83,7 +83,10 @@ def test_an_outage_is_a_failure_only_beyond_what_was_allowed() -> None:
     assert exit_code(result(max_outage=2.0)) == 0
     bad = result(max_outage=1.9)
     assert exit_code(bad) == 1
-    assert "without service for 2.0 s, longer than the 1.9 s of --max-outage" in verdict(bad)
+    assert verdict(bad) == (
+        "A client was without service for 2.0 s, longer than the 1.9 s of --max-outage. "
+        "0 of 200 confirmed messages were lost."
+    )
 
 
 def test_an_operation_that_failed_or_was_ended_is_a_failure() -> None:
