@@ -7,11 +7,6 @@ from collections.abc import Sequence
 from probes.model import Broker, Endpoint, ExitCode, Refusal
 
 
-def cluster_of(broker: Broker) -> str | None:
-    """Return the name of the cluster that an entry of the endpoints file says it is a member of."""
-    return getattr(broker, "cluster", None)
-
-
 def members(brokers: Sequence[Broker], names: Sequence[str]) -> list[Broker]:
     """Return the brokers that a soak goes to: those named, with the members of their cluster.
 
@@ -27,14 +22,14 @@ def members(brokers: Sequence[Broker], names: Sequence[str]) -> list[Broker]:
     if not rabbits:
         raise Refusal(ExitCode.USAGE, "The endpoints file has no RabbitMQ broker: soak.py needs one.")
     chosen = [one for one in rabbits if one.name in names] or _only(rabbits)
-    clusters = {name for one in chosen if (name := cluster_of(one)) is not None}
+    clusters = {name for one in chosen if (name := one.cluster) is not None}
     if len(clusters) > 1:
         raise Refusal(
             ExitCode.USAGE,
             f"--broker names members of several clusters, {', '.join(sorted(clusters))}: a soak is of one.",
         )
     if clusters and len(chosen) == 1:
-        chosen = [one for one in rabbits if cluster_of(one) in clusters]
+        chosen = [one for one in rabbits if one.cluster in clusters]
     first = chosen[0]
     for one in chosen[1:]:
         if (one.user, one.password, one.vhost) != (first.user, first.password, first.vhost):
@@ -48,7 +43,7 @@ def members(brokers: Sequence[Broker], names: Sequence[str]) -> list[Broker]:
 
 def _only(rabbits: Sequence[Broker]) -> list[Broker]:
     """Return the one that is meant where none was named."""
-    clusters = {cluster_of(one) for one in rabbits}
+    clusters = {one.cluster for one in rabbits}
     if len(rabbits) == 1 or (len(clusters) == 1 and None not in clusters):
         return list(rabbits)
     there = ", ".join(one.name for one in rabbits)

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 from probes.model import Broker, Endpoint, ExitCode, Refusal
 from soaking.fleet import shares
 from soaking.targets import endpoints, members
 
 
-@dataclass(frozen=True)
-class Member(Broker):
-    """A broker of an endpoints file that names clusters."""
-
-    cluster: str | None = None
-
-
-def broker(name: str, cluster: str | None = None, **changes: object) -> Member:
+def broker(name: str, cluster: str | None = None, **changes: object) -> Broker:
     given = {
         "kind": "rabbitmq",
         "host": "192.0.2.1",
@@ -27,7 +18,7 @@ def broker(name: str, cluster: str | None = None, **changes: object) -> Member:
         **changes,
     }
     amqp = {"amqp": Endpoint("192.0.2.1", 5672)}
-    return Member(name=name, cluster=cluster, endpoints=amqp, **given)  # type: ignore[arg-type]
+    return Broker(name=name, cluster=cluster, endpoints=amqp, **given)  # type: ignore[arg-type]
 
 
 def names(chosen: list[Broker]) -> list[str]:
