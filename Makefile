@@ -32,11 +32,11 @@ check: setup ## lint, types, unit tests and generated pages: under two minutes, 
 	@scripts/check
 
 ONLY :=
-test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, activemq, networks, collection, tls, tls-scenario, default
+test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, activemq, collection, tls, tls-scenario
 	@scripts/test $(ONLY)
 
-test-kills: setup ## kill a converge at every point known to matter, and heal it with the next (10 minutes)
-	@python -m pytest --color=no -p no:cacheprovider -q tests/hosts/rabbitmq/test_interrupted.py
+drills: setup ## long tests of what `make test` covers more cheaply; ONLY=part runs one of images, kills, rabbitmq, topology, activemq, collection, tls, networks, default
+	@scripts/test --drills $(ONLY)
 
 SEED := 1
 SAMPLE := 40
@@ -59,4 +59,4 @@ lock: setup ## resolve requirements.in into requirements.txt again
 clean: ## remove everything that the test bed created on this machine
 	@scripts/testbed clean
 
-.PHONY: help setup demo inventory ca check test test-kills mutants bench dist docs lock clean
+.PHONY: help setup demo inventory ca check test drills mutants bench dist docs lock clean

@@ -22,6 +22,7 @@ from brokers.topology import converge, diff
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 INVENTORY_VARIABLE = "TOPOLOGY_INVENTORY"
+HOSTS_VARIABLE = "TOPOLOGY_HOSTS"
 PLUGINS = ("rabbitmq_shovel", "rabbitmq_federation")  # whose runtime parameters are declared by the tests
 
 
@@ -41,7 +42,17 @@ def host_variables() -> dict[str, dict[str, Any]]:
     command = [BIN / "ansible-inventory", "-i", inventory(), "--list"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
     listed = json.loads(done.stdout)
-    return {name: listed["_meta"]["hostvars"].get(name, {}) for name in listed["rabbitmq"]["hosts"]}
+    names = limited_to() or listed["rabbitmq"]["hosts"]
+    if unknown := set(names) - set(listed["rabbitmq"]["hosts"]):
+        raise SystemExit(
+            f"{HOSTS_VARIABLE}: {', '.join(sorted(unknown))}: not in the group rabbitmq of {inventory()}"
+        )
+    return {name: listed["_meta"]["hostvars"].get(name, {}) for name in names}
+
+
+def limited_to() -> list[str]:
+    """The hosts that the tests are for, where that is not all of the inventory."""
+    return os.environ.get(HOSTS_VARIABLE, "").replace(",", " ").split()
 
 
 def free_port() -> int:

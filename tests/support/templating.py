@@ -61,9 +61,13 @@ class Role:
         return {entry["path"]: entry for entry in entries}
 
     def file(self, name: str, path: str) -> dict[str, Any]:
-        """Return one entry of `files`, the only one that is rendered."""
-        (entry,) = [entry for entry in self.variable(name) if entry["path"] == path]
-        return filled(entry, self._template, self._source)
+        """Return one entry of `files`, the only one that is resolved and rendered."""
+        entries = (
+            self._templar.template(entry) if isinstance(entry, str) else entry
+            for entry in self._variables[name]
+        )
+        (entry,) = [entry for entry in entries if self._templar.template(entry["path"]) == path]
+        return filled(self._templar.template(entry), self._template, self._source)
 
     def _template(self, name: str) -> str:
         return rendered(self._templar, (self._folder / "templates" / name).read_text(encoding="utf-8"))

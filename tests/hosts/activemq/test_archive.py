@@ -210,6 +210,7 @@ def test_no_secret_is_shown_readable_or_in_arguments(
         assert key not in text and PASSWORDS["admin"] not in text, path
 
 
+@pytest.mark.drill
 def test_a_renewed_certificate_is_served_over_every_transport(
     broker: Brokers, open_wide: Run, tmp_path: Path
 ) -> None:
@@ -239,6 +240,7 @@ def test_an_upgrade_that_does_not_come_up_is_taken_back(broker: Brokers, converg
     assert drain(where.address, queue) == ["of before"]
 
 
+@pytest.mark.drill
 def test_an_upgrade_keeps_the_messages_and_so_does_the_way_back(broker: Brokers, converged: Run) -> None:
     where, queue = broker.hosts[NAME], "brokerkit.smoke.upgrade"
     bodies = [f"before the upgrade {number}" for number in range(20)]

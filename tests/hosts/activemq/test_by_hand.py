@@ -59,6 +59,21 @@ def machine(fresh: Callable[..., list[Host]], controller: Controller) -> Machine
     return Machine(Brokers(controller, {NAME: settings()}, {NAME: where}), where)
 
 
+@pytest.fixture(scope="module")
+def taken(machine: Machine) -> tuple[str, Run]:
+    """The configuration of the instance as it was, and the run that took the instance over."""
+    machine.host.run("service activemq stop")
+    was = machine.host.run(f"cat {BY_HAND}")
+    machine.host.run(f"mv {STORE} {OURS}")  # as the refusal says
+    return was, machine.run(activemq_take_over=True).succeeded()
+
+
+@pytest.fixture
+def ours(machine: Machine, taken: tuple[str, Run]) -> Machine:
+    """The host once the instance is the role's."""
+    return machine
+
+
 def test_an_instance_that_somebody_runs_is_refused_whatever_the_word(machine: Machine) -> None:
     before = machine.host.snapshot()
     machine.run(activemq_take_over=True).refused(
@@ -81,12 +96,12 @@ def test_what_is_stopped_is_still_somebodys(machine: Machine) -> None:
     assert machine.host.snapshot() == before
 
 
-def test_on_a_word_it_is_taken_over_with_its_messages_and_its_files_are_kept(machine: Machine) -> None:
-    was = machine.host.run(f"cat {BY_HAND}")
-    machine.host.run(f"mv {STORE} {OURS}")  # as the refusal says
-    taken = machine.run(activemq_take_over=True).succeeded()
+def test_on_a_word_it_is_taken_over_with_its_messages_and_its_files_are_kept(
+    machine: Machine, taken: tuple[str, Run]
+) -> None:
+    was, run = taken
     kept = "/var/lib/brokerkit/originals/activemq-main"
-    assert f"The files as they were are kept in {kept}" in taken.sentence
+    assert f"The files as they were are kept in {kept}" in run.sentence
     assert machine.host.run(f"cat {kept}{BY_HAND}") == was
     assert json.loads(machine.host.run(f"cat {kept}/manifest.json"))[BY_HAND]["mode"] == "0644"
     assert machine.host.run(f"find {kept} -perm /077").strip() == ""
@@ -95,47 +110,49 @@ def test_on_a_word_it_is_taken_over_with_its_messages_and_its_files_are_kept(mac
     assert drain(machine.host.address, QUEUE) == ["from before"]
 
 
-def test_a_comment_added_by_hand_is_put_back_without_a_restart(machine: Machine) -> None:
-    pid, was = unit(machine.host, "MainPID"), machine.host.run(f"cat {CONFIGURATION}")
-    machine.host.run(f"sed -i 's|<broker |<!-- by hand -->\\n\\n  &|' {CONFIGURATION}")
-    assert machine.host.run(f"cat {CONFIGURATION}") != was
-    assert machine.changed() == 1
-    assert machine.host.run(f"cat {CONFIGURATION}") == was
-    assert unit(machine.host, "MainPID") == pid
+def test_a_comment_added_by_hand_is_put_back_without_a_restart(ours: Machine) -> None:
+    pid, was = unit(ours.host, "MainPID"), ours.host.run(f"cat {CONFIGURATION}")
+    ours.host.run(f"sed -i 's|<broker |<!-- by hand -->\\n\\n  &|' {CONFIGURATION}")
+    assert ours.host.run(f"cat {CONFIGURATION}") != was
+    assert ours.changed() == 1
+    assert ours.host.run(f"cat {CONFIGURATION}") == was
+    assert unit(ours.host, "MainPID") == pid
 
 
-def test_a_stop_by_hand_is_undone_with_a_word_and_kept_where_it_is_wanted(machine: Machine) -> None:
-    machine.host.run(f"systemctl disable --quiet --now {UNIT}")
-    assert machine.changed(activemq_service_state="stopped") == 0
-    assert machine.state() == ("inactive", "disabled")
-    started = machine.run().succeeded()
+def test_a_stop_by_hand_is_undone_with_a_word_and_kept_where_it_is_wanted(ours: Machine) -> None:
+    ours.host.run(f"systemctl disable --quiet --now {UNIT}")
+    assert ours.changed(activemq_service_state="stopped") == 0
+    assert ours.state() == ("inactive", "disabled")
+    started = ours.run().succeeded()
     assert f"{UNIT} had been stopped and disabled" in started.sentence
-    assert machine.state() == ("active", "enabled")
+    assert ours.state() == ("active", "enabled")
 
 
-def test_a_mask_is_a_word_and_taken_away_by_nobody_else(machine: Machine) -> None:
-    assert machine.changed(activemq_service_state="stopped") == 1
-    assert machine.state() == ("inactive", "disabled")
+@pytest.mark.drill
+def test_a_mask_is_a_word_and_taken_away_by_nobody_else(ours: Machine) -> None:
+    assert ours.changed(activemq_service_state="stopped") == 1
+    assert ours.state() == ("inactive", "disabled")
     # `systemctl mask` does it for units whose own file is elsewhere.
-    machine.host.run(f"ln -sf /dev/null /etc/systemd/system/{UNIT} && systemctl daemon-reload")
-    before = machine.host.snapshot()
-    machine.run().refused(
+    ours.host.run(f"ln -sf /dev/null /etc/systemd/system/{UNIT} && systemctl daemon-reload")
+    before = ours.host.snapshot()
+    ours.run().refused(
         f"activemq_service_state: 'started' is wanted, but an operator has masked {UNIT}",
         f"systemctl unmask {UNIT}",
     )
-    assert machine.changed(activemq_service_state="stopped") == 0
-    assert machine.host.snapshot() == before
-    machine.host.run(f"systemctl --quiet unmask {UNIT}")
-    assert machine.changed() > 0
-    assert machine.state() == ("active", "enabled")
+    assert ours.changed(activemq_service_state="stopped") == 0
+    assert ours.host.snapshot() == before
+    ours.host.run(f"systemctl --quiet unmask {UNIT}")
+    assert ours.changed() > 0
+    assert ours.state() == ("active", "enabled")
 
 
-def test_a_broker_that_is_frozen_is_named_as_that(machine: Machine) -> None:
-    pid = unit(machine.host, "MainPID")
-    machine.host.run(f"kill -STOP {pid}")
+@pytest.mark.drill
+def test_a_broker_that_is_frozen_is_named_as_that(ours: Machine) -> None:
+    pid = unit(ours.host, "MainPID")
+    ours.host.run(f"kill -STOP {pid}")
     try:
-        run = machine.run(activemq_heap="300m")
+        run = ours.run(activemq_heap="300m")
         run.refused(f"the broker's process {pid} is stopped", f"kill -CONT {pid}")
     finally:
-        machine.host.run(f"kill -CONT {pid}")
-    assert machine.changed() == 0
+        ours.host.run(f"kill -CONT {pid}")
+    assert ours.changed() == 0

@@ -38,6 +38,7 @@ cd /tmp && apt-get update -qq && apt-get download -qq activemq libactivemq-java
 dpkg --unpack activemq_*.deb libactivemq-java_*.deb
 """
 SITE = "site.yml"
+RESTORE = "playbooks/activemq_restore.yml"
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +193,7 @@ def test_a_new_password_is_applied_without_a_restart(pair: Brokers, debian12: Ho
     pair.play(SITE, limit=TWELVE).succeeded()
 
 
+@pytest.mark.drill
 def test_a_new_administrator_leaves_the_former_one_no_way_in(pair: Brokers, debian12: Host) -> None:
     pair.play(SITE, limit=TWELVE, activemq_admin_user="chief").succeeded()
     with client(debian12.address, "chief", PASSWORDS["admin"]) as (connection, _):
@@ -225,6 +227,7 @@ def test_a_configuration_that_does_not_start_is_taken_back(pair: Brokers, debian
         assert connection.is_connected()
 
 
+@pytest.mark.drill
 def test_an_address_of_another_host_is_found_before_anything_changes(pair: Brokers, debian12: Host) -> None:
     before = unit(debian12, "MainPID")
     connectors = [{"protocol": "stomp"}, {"protocol": "openwire", "address": "192.0.2.7"}]
@@ -303,20 +306,25 @@ def test_a_copy_of_the_store_brings_its_messages_back(pair: Brokers, debian12: H
     copy = run.sentence.split("is in ")[1].split(" there")[0]
     assert debian12.run(f"stat -c '%a %U' {copy} $(dirname {copy})").split() == ["600", "root", "700", "root"]
     assert drain(debian12.address, queue) == ["kept"]
-    pair.play("playbooks/activemq_restore.yml", limit=TWELVE, activemq_restore_file="/etc/hostname").refused(
-        "is not a copy"
-    )
-    with client(debian12.address) as (connection, inbox):
-        send(connection, inbox, queue, "in the store that comes back")
-    cut = "/var/backups/activemq/cut.tar.gz"
-    debian12.run(f"head --bytes=-40 {copy} > {cut}")  # the disk was full, or the network broke
-    run = pair.play("playbooks/activemq_restore.yml", limit=TWELVE, activemq_restore_file=cut)
-    run.refused(f"did not come up on {cut}", "runs again on the store that it had")
-    assert drain(debian12.address, queue) == ["in the store that comes back"]
-    pair.play("playbooks/activemq_restore.yml", limit=TWELVE, activemq_restore_file=copy).succeeded()
+    pair.play(RESTORE, limit=TWELVE, activemq_restore_file="/etc/hostname").refused("is not a copy")
+    pair.play(RESTORE, limit=TWELVE, activemq_restore_file=copy).succeeded()
     assert drain(debian12.address, queue) == ["kept"]
 
 
+@pytest.mark.drill
+def test_a_copy_that_was_cut_is_taken_back(pair: Brokers, debian12: Host) -> None:
+    queue, cut = "brokerkit.smoke.cut", "/var/backups/activemq/cut.tar.gz"
+    run = pair.play("playbooks/activemq_backup.yml", limit=TWELVE).succeeded()
+    copy = run.sentence.split("is in ")[1].split(" there")[0]
+    with client(debian12.address) as (connection, inbox):
+        send(connection, inbox, queue, "in the store that comes back")
+    debian12.run(f"head --bytes=-40 {copy} > {cut}")  # the disk was full, or the network broke
+    run = pair.play(RESTORE, limit=TWELVE, activemq_restore_file=cut)
+    run.refused(f"did not come up on {cut}", "runs again on the store that it had")
+    assert drain(debian12.address, queue) == ["in the store that comes back"]
+
+
+@pytest.mark.drill
 def test_a_copy_without_room_leaves_nothing_behind_and_the_broker_running(
     pair: Brokers, debian12: Host
 ) -> None:
@@ -362,6 +370,7 @@ def test_a_bridge_over_tls_goes_one_way(pair: Brokers, debian12: Host, tmp_path:
 MQTT = [{"protocol": name} for name in ("stomp", "openwire", "mqtt")]
 
 
+@pytest.mark.drill
 def test_messages_go_through_mqtt_and_nobody_without_the_password(pair: Brokers, converged: Run) -> None:
     run = pair.play(SITE, activemq_connectors=MQTT).succeeded()
     for name, where in pair.hosts.items():

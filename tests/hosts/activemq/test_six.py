@@ -124,7 +124,7 @@ def test_the_way_back_is_the_copy_of_the_store(five: Brokers, upgraded: Run) -> 
     assert drain(address, "brokerkit.smoke.there") == KEPT
 
 
-@pytest.mark.parametrize("version", PARTS)
+@pytest.mark.parametrize("version", [pytest.param("6.1.8", marks=pytest.mark.drill), SIX])
 def test_the_web_console_of_version_six_is_for_the_administrator_alone(
     five: Brokers, six: Settings, version: str
 ) -> None:

@@ -1,8 +1,8 @@
 """The collection as somebody uses it who has nothing else of this repository.
 
 Each host is its own controller: Debian's Python, an ansible-core from PyPI, the archive that `make dist` builds, and an
-empty project. From there it makes itself a broker of each kind. Once with the ansible-core that Debian 13 ships,
-and once with the newest.
+empty project. From there it makes itself a broker of each kind. Once with the newest ansible-core, and as a drill with
+the one that Debian 13 ships, which is next to that of all other tests.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(folder.glob("*.tar.gz"))
 
 
-@pytest.fixture(scope="module", params=["oldest", "newest"])
+@pytest.fixture(scope="module", params=[pytest.param("oldest", marks=pytest.mark.drill), "newest"])
 def project(
     request: pytest.FixtureRequest, archive: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Project]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 from broken import Node
@@ -39,9 +40,16 @@ FAULTS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _right_before(node: Node) -> None:
-    """A fault must not be there before it is made; so the one of the test before must be gone, too."""
+@pytest.fixture(autouse=True, scope="module")
+def _right_before_and_after(node: Node) -> Iterator[None]:
+    """A fault must not be there before it is made; one that stayed would show among the red probes of the next."""
+    assert_right(node)
+    yield
+    assert_right(node)
+
+
+def assert_right(node: Node) -> None:
+    """Every probe passes."""
     code, results = node.smoke()
     wrong = {name: one["detail"] for name, one in results.items() if one["status"] != "pass"}
     assert (code, wrong) == (0, {})

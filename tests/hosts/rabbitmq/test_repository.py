@@ -172,7 +172,13 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSALS)
+# Of each way to fail one: apt cannot read, does not trust, does not find. The others differ in the words of the answer.
+BRIEF = ("a key that did not sign it", "a version that it does not hold", "a port where nothing listens")
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[] if case in BRIEF else pytest.mark.drill) for case in REFUSALS]
+)
 def test_a_repository_that_cannot_serve_is_refused_before_anything_changes(
     case, client, controller, repository
 ):
@@ -183,7 +189,9 @@ def test_a_repository_that_cannot_serve_is_refused_before_anything_changes(
     assert client.snapshot() == before
 
 
-@pytest.mark.parametrize(("name", "version"), [("future", "99.0"), ("past", "21.0")])
+@pytest.mark.parametrize(
+    ("name", "version"), [("future", "99.0"), pytest.param("past", "21.0", marks=pytest.mark.drill)]
+)
 def test_an_erlang_that_the_broker_does_not_run_on_is_refused_before_anything_is_installed(
     name, version, client, controller, repository
 ):

@@ -72,20 +72,17 @@ def pair(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller) -
     return made
 
 
-def test_a_cluster_that_is_well_is_restarted_one_after_the_other(pair: Pair) -> None:
+def test_the_entry_points_stand_alone_and_restart_a_cluster_one_member_after_the_other(pair: Pair) -> None:
+    """What one run has written and not restarted for, another one puts in force."""
+    pair.run(playbook=pair.own("main"), rabbitmq_heartbeat=33).succeeded()
     before = pair.pids()
-    said = pair.run().succeeded().sentence
+    assert pair.a.evaluate("application:get_env(rabbit, heartbeat).") == "{ok,60}"
+    pair.run("--check", playbook=pair.own("restart"), rabbitmq_heartbeat=33).succeeded()
+    assert pair.pids() == before
+    said = pair.run(playbook=pair.own("restart"), rabbitmq_heartbeat=33).succeeded().sentence
     assert all(new != old for new, old in zip(pair.pids(), before, strict=True))
     assert "rabbit@it-pair-b goes on without rabbit@it-pair-a" in said
     assert "rabbit@it-pair-a goes on without rabbit@it-pair-b" in said
-
-
-def test_the_entry_points_stand_alone(pair: Pair) -> None:
-    """What one run has written and not restarted for, another one puts in force."""
-    pair.run(playbook=pair.own("main"), rabbitmq_heartbeat=33).succeeded()
-    assert pair.a.evaluate("application:get_env(rabbit, heartbeat).") == "{ok,60}"
-    pair.run("--check", playbook=pair.own("restart"), rabbitmq_heartbeat=33).succeeded()
-    pair.run(playbook=pair.own("restart"), rabbitmq_heartbeat=33).succeeded()
     assert pair.a.evaluate("application:get_env(rabbit, heartbeat).") == "{ok,33}"
     assert pair.a.attempt("test -e /var/lib/brokerkit/rabbitmq/pending.json").returncode == 1
     pair.run(playbook=pair.own("validate"), rabbitmq_heartbeat="often").refused("rabbitmq_heartbeat")
@@ -107,6 +104,7 @@ def test_with_one_member_down_the_other_is_kept(pair: Pair) -> None:
     pair.run("--limit", pair.b.name).succeeded()  # a node that is down is started
 
 
+@pytest.mark.drill
 def test_an_alarm_of_another_member_is_waited_for_and_then_refused(pair: Pair) -> None:
     pids = pair.pids()
     pair.b.run("rabbitmqctl -q set_vm_memory_high_watermark 0.00001")
@@ -117,6 +115,7 @@ def test_an_alarm_of_another_member_is_waited_for_and_then_refused(pair: Pair) -
     pair.b.run("rabbitmqctl -q set_vm_memory_high_watermark 0.4")
 
 
+@pytest.mark.drill
 def test_a_question_that_failed_is_not_a_no(pair: Pair) -> None:
     pair.a.run("rabbitmqctl -q stop_app")
     run = pair.run("--limit", pair.a.name)

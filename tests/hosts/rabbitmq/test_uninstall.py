@@ -29,9 +29,17 @@ def machine(controller: hosts.Controller, values: hosts.Settings) -> Iterator[ho
     hosts.take_down("it-gone")
 
 
-def test_an_uninstalled_node_listens_on_nothing_and_leaves_its_data(machine, controller, values):
+@pytest.fixture(scope="module")
+def uninstalled(
+    machine: hosts.Host, controller: hosts.Controller, values: hosts.Settings
+) -> tuple[hosts.Host, hosts.Run]:
+    """The host without it, and the run that has uninstalled it."""
     machine.write(KEPT, "not ours\n")
-    run = controller.converge([machine], values, playbook=UNINSTALL).succeeded()
+    return machine, controller.converge([machine], values, playbook=UNINSTALL).succeeded()
+
+
+def test_an_uninstalled_node_listens_on_nothing_and_leaves_its_data(uninstalled, values):
+    machine, run = uninstalled
     assert "the data is still in /var/lib/rabbitmq" in run.sentence
     assert machine.run(LISTENING + " || true").strip() == "0"
     assert machine.run(LEFT + " || true").split() == ["/etc/rabbitmq", STATE, DATA]
@@ -40,14 +48,17 @@ def test_an_uninstalled_node_listens_on_nothing_and_leaves_its_data(machine, con
     assert secrets == ""
 
 
-def test_a_second_uninstallation_changes_nothing(machine, controller, values):
+def test_a_second_uninstallation_changes_nothing(uninstalled, controller, values):
+    machine, _ = uninstalled
     run = controller.converge([machine], values, playbook=UNINSTALL).succeeded()
     assert run.counts(machine.name)["changed"] == 0
 
 
+@pytest.mark.drill
 def test_a_reinstalled_node_has_its_objects_and_a_removal_of_the_data_leaves_none(
-    machine, controller, values
+    uninstalled, controller, values
 ):
+    machine, _ = uninstalled
     run = controller.converge([machine], values).succeeded()
     assert "Converge the broker's objects" in run.output
     vhosts = machine.run("rabbitmqctl --silent list_vhosts name").split()
@@ -56,9 +67,3 @@ def test_a_reinstalled_node_has_its_objects_and_a_removal_of_the_data_leaves_non
     controller.converge([machine], {**values, "rabbitmq_remove_data": True}, playbook=UNINSTALL).succeeded()
     machine.run("rm " + KEPT)
     assert machine.run(LEFT + " || true").split() == ["/etc/rabbitmq"]
-
-
-def test_a_broker_of_somebody_else_is_not_removed(machine, controller, values):
-    machine.run("DEBIAN_FRONTEND=noninteractive apt-get -qq install rabbitmq-server >/dev/null", timeout=600)
-    controller.converge([machine], values, playbook=UNINSTALL).refused("was not installed by this role")
-    assert machine.broker_pid()

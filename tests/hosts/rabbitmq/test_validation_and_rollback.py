@@ -127,6 +127,7 @@ def test_a_configuration_that_cannot_boot_is_put_back_with_the_lines_that_say_wh
     assert hosts.listens(broker.host.address, 5672) and broker.host.evaluate("1 + 1.") == "2"
 
 
+@pytest.mark.drill
 def test_a_plugin_whose_port_is_taken_is_put_back_too(broker):
     before = broker.host.run(CONFIG)
     with squatter(broker.host, SQUATTER_PORT):
@@ -193,6 +194,7 @@ def full_disk(host: hosts.Host, folder: str) -> Iterator[str]:
     host.run(f"umount {folder}; rm -r /root/kept")
 
 
+@pytest.mark.drill
 def test_on_a_full_disk_no_file_is_changed_and_with_room_the_next_run_succeeds(broker):
     pid = broker.host.broker_pid()
     with full_disk(broker.host, "/etc/rabbitmq") as filler:
@@ -252,6 +254,7 @@ def test_what_cannot_be_applied_online_costs_one_restart(broker):
     assert broker.host.broker_pid() == pid
 
 
+@pytest.mark.drill
 def test_a_new_cookie_is_taken_by_broker_and_tools(broker):
     broker.values = {**broker.values, "rabbitmq_erlang_cookie": hosts.settings()["rabbitmq_erlang_cookie"]}
     assert broker.changed() > 0
@@ -291,6 +294,7 @@ def assert_terms_arrived(broker: Broker) -> None:
     assert other == "[]", {key: broker.environment("rabbit", key) for key in AS_ERLANG if key in other}
 
 
+@pytest.mark.drill
 def test_the_classic_format_is_one_file_and_every_value_arrives(broker):
     classic = {"rabbitmq_config_format": "classic", "rabbitmq_advanced_config": {"rabbit": TERMS}}
     broker.changed(**classic, rabbitmq_heartbeat=41, rabbitmq_memory_high_watermark="0.35")
@@ -303,6 +307,7 @@ def test_the_classic_format_is_one_file_and_every_value_arrives(broker):
     assert broker.changed(**classic, rabbitmq_heartbeat=41, rabbitmq_memory_high_watermark="0.35") == 0
 
 
+@pytest.mark.drill
 def test_back_in_the_new_format_the_terms_arrive_by_advanced_config(broker):
     broker.changed(rabbitmq_advanced_config={"rabbit": TERMS})
     files = broker.host.run("ls /etc/rabbitmq").split()

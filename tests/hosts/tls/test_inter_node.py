@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import hosts
+import pika
 import pytest
 from brokers.certificates.issuing import new_authority
 
@@ -37,6 +38,16 @@ class Pair:
         """The running members by each of the two."""
         asked = "rabbit_mnesia:cluster_nodes(running)."
         return [{name for name in NAMES if f"rabbit@{name}" in one.evaluate(asked)} for one in self.hosts]
+
+    def connect(self, host: hosts.Host) -> pika.BlockingConnection:
+        """A client inside TLS that trusts the authority alone."""
+        trusting = ssl.create_default_context(cadata=self.values["rabbitmq_tls_ca_certificate"])
+        login = pika.PlainCredentials(self.values["endpoint_user"], self.values["endpoint_password"])
+        options = pika.SSLOptions(trusting, host.address)
+        vhost = self.values["endpoint_vhost"]
+        return pika.BlockingConnection(
+            pika.ConnectionParameters(host.address, 5671, vhost, login, ssl_options=options, heartbeat=0)
+        )
 
     def certificates(self) -> list[str]:
         """What each of them shows between nodes, to a client that has its certificate; '' where it speaks no TLS."""
@@ -89,6 +100,16 @@ def test_a_full_stop_is_not_done_unasked_or_by_halves(pair: Pair) -> None:
     assert [one.broker_pid() for one in pair.hosts] == pids
 
 
+def test_a_cipher_that_the_hosts_erlang_does_not_know_is_refused_before_anything_changes(pair: Pair) -> None:
+    files = "sha256sum /etc/rabbitmq/*.conf"
+    before = [one.run(files) for one in pair.hosts]
+    ciphers = ["ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES512-GCM-SHA384", "TLS_AES_256_GCM_SHA384"]
+    run = pair.run("site.yml", rabbitmq_tls_ciphers=ciphers)
+    run.refused(f"ciphers in rabbitmq_config: '{ciphers[1]}' is no cipher that the Erlang of this host knows")
+    assert ciphers[0] not in run.sentence
+    assert [one.run(files) for one in pair.hosts] == before
+
+
 def test_one_stop_changes_all_of_them_over(pair: Pair) -> None:
     assert pair.certificates() == ["", ""]
     changes = {"rabbitmq_tls_inter_node": True}
@@ -122,10 +143,16 @@ def test_members_are_asked_through_tls_before_each_of_them_is_restarted(pair: Pa
     assert pair.members() == [set(NAMES)] * 2
 
 
-def test_a_renewal_reaches_the_connections_between_nodes_without_a_restart(pair: Pair) -> None:
+def test_a_renewal_reaches_the_connections_between_nodes_without_a_restart_and_clients_stay(
+    pair: Pair,
+) -> None:
     pids, before = [one.broker_pid() for one in pair.hosts], pair.certificates()
+    clients = [pair.connect(one) for one in pair.hosts]
     pair.run("playbooks/rabbitmq_certificates.yml", rabbitmq_tls_ca_reissue=True).succeeded()
     assert not {*pair.certificates()} & {*before}
+    for client in clients:
+        client.channel().queue_declare("", exclusive=True)
+        client.close()
     assert pair.certificates() == [one.run(ON_DISK).strip() for one in pair.hosts]
     assert [one.broker_pid() for one in pair.hosts] == pids
     assert pair.members() == [set(NAMES)] * 2

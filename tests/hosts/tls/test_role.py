@@ -1,4 +1,7 @@
-"""Bare hosts of an old and of the newest version speak TLS only, and get a new certificate without a restart."""
+"""Bare hosts of an old and of the newest version speak TLS only, and get a new certificate without a restart.
+
+Drills: the scenario tls has every version in TLS only, and test_inter_node.py what is refused and what clients notice.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import hosts
 import pika
 import pytest
 
+pytestmark = pytest.mark.drill
 INVENTORY = "tests/hosts/tls/inventory"
 NAMES = ("tr-3-10", "tr-4-3")
 RENEW = "playbooks/rabbitmq_certificates.yml"

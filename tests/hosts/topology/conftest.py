@@ -2,6 +2,8 @@
 
     TOPOLOGY_INVENTORY=molecule/versions/inventory python -m pytest tests/hosts/topology -n 2 --dist loadgroup
 
+TOPOLOGY_HOSTS names some of its hosts, with commas between, where not all are meant.
+
 The brokers are run as they are found: their names may be any, their plugins are enabled. Tests of different hosts run
 side by side with xdist, and the role's tests, which need all of them, by themselves.
 """

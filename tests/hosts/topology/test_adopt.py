@@ -48,8 +48,9 @@ def rich(version: tuple[int, ...]) -> dict[str, Any]:
     return document
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def held(broker: Broker):
+    """What a broker holds that was given all of it; declaring it takes longer than the tests."""
     broker.clean()
     broker.converge(**rich(broker.version))
     with closing(broker.client()) as client:

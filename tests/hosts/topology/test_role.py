@@ -1,4 +1,4 @@
-"""The role and its playbooks, on every host of the inventory at once: check mode, diff, secrets, refusals."""
+"""The role and its playbooks, on every host under test at once: check mode, diff, secrets, refusals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 import yaml
 from brokers.rabbitmq import passwords
 from brokers.rabbitmq.request import Request
-from brokers_under_test import BIN, ROOT, Broker, host_variables, inventory
+from brokers_under_test import BIN, ROOT, Broker, host_variables, inventory, limited_to
 
 SECRETS = ("Role-secret-one-1", "Role-secret-two-2", "Uri-secret-3")
 PLAY = """
@@ -91,6 +91,8 @@ CHANGED_AFTER = 'users:\n  - name: bk-role\n    password: "********"  # as decla
 def ansible(*words: Any, status: int = 0, of: Path | None = None) -> str:
     """Runs ansible-playbook from the project's root, `of` an inventory; returns what it printed."""
     command = [BIN / "ansible-playbook", "-i", of or inventory(), *words]
+    if not of and limited_to():
+        command += ["--limit", ",".join(["localhost", *limited_to()])]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     output = done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""The parts of `make test`: which run side by side, what their hosts need, and what is said at the end."""
+"""The parts of `make test` and `make drills`: which run side by side, what their hosts need, how they end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from role_files import ROOT
 from testing import parts
-from testing.parts import PARTS, Part, Shared
+from testing.parts import DRILLS, PARTS, Part, Shared
 from testing.runner import Runner
 
 HOSTS = Shared("some hosts", make=(("make",),), remove=(("remove",),))
@@ -26,24 +26,29 @@ def test_names_choose_parts_and_none_chooses_all() -> None:
     assert [part.name for part in parts.named(["images", "check"], PARTS)] == ["check", "images"]
 
 
-def test_a_part_that_there_is_not_is_refused_with_those_that_there_are() -> None:
-    command = [ROOT / "scripts/test", "topologyy"]
+@pytest.mark.parametrize(("flags", "known"), [((), PARTS), (("--drills",), DRILLS)])
+def test_a_part_that_there_is_not_is_refused_with_those_that_there_are(
+    flags: tuple[str, ...], known: tuple[Part, ...]
+) -> None:
+    command = [ROOT / "scripts/test", *flags, "topologyy"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 64 and done.stdout == ""
-    assert "ONLY is 'topologyy', and there is no part topologyy: give one or more of check," in done.stderr
-    assert all(part.name in done.stderr for part in PARTS)
+    names = ", ".join(part.name for part in known)
+    refusal = f"ONLY is 'topologyy', and there is no part topologyy: give one or more of {names}."
+    assert refusal in done.stderr
 
 
-def test_make_help_names_every_part() -> None:
+@pytest.mark.parametrize(("target", "known"), [("test", PARTS), ("drills", DRILLS)])
+def test_make_help_names_every_part(target: str, known: tuple[Part, ...]) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    told = re.search(r"^test:.*ONLY=part runs one of (.*)$", makefile, re.MULTILINE)
-    assert told and told[1].split(", ") == [part.name for part in PARTS]
+    told = re.search(rf"^{target}:.*ONLY=part runs one of (.*)$", makefile, re.MULTILINE)
+    assert told and told[1].split(", ") == [part.name for part in known]
 
 
 def test_the_documentation_has_every_part_and_where_its_tests_are() -> None:
     text = (ROOT / "docs/testing.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE)
-    assert rows == [part.name for part in PARTS]
+    for part, known in zip(text.split("\n## Drills\n"), (PARTS, DRILLS[1:]), strict=True):
+        assert re.findall(r"^\| `([a-z-]+)` \|", part, re.MULTILINE) == [one.name for one in known]
     assert all((ROOT / folder).is_dir() for folder in re.findall(r"`(tests/hosts/[a-z]+)`", text))
 
 
@@ -57,8 +62,23 @@ def test_every_folder_of_tests_on_hosts_is_in_a_part() -> None:
     assert {folder for folder in folders if folder not in run} == set()
 
 
+def test_a_drill_is_left_out_of_make_test_and_run_by_make_drills() -> None:
+    def folders(parts: tuple[Part, ...], *wanted: str) -> set[str]:
+        commands = [command for part in parts for command in part.commands if set(wanted) <= {*command}]
+        return {word for command in commands for word in command if word.startswith("tests/hosts/")}
+
+    files = (ROOT / "tests/hosts").glob("*/test_*.py")
+    drilled = {file.parent.name for file in files if "mark.drill" in file.read_text(encoding="utf-8")}
+    assert drilled
+    for folder in (f"tests/hosts/{name}" for name in drilled):
+        assert folder in folders(DRILLS, "-m", "drill")
+        assert folder in folders(PARTS, "-m", "not drill")
+    assert folders(DRILLS, parts.INTERRUPTED) and folders(DRILLS, *parts.ALIKE)
+
+
 def test_names_of_parts_are_their_own_and_shared_hosts_have_one_maker() -> None:
-    assert len({part.name for part in PARTS}) == len(PARTS)
+    for known in (PARTS, DRILLS):
+        assert len({part.name for part in known}) == len(known)
     used = {part.uses for part in PARTS if part.uses}
     assert [part.leaves for part in PARTS if part.leaves] == list(used)
 
