@@ -281,6 +281,9 @@ class Settings:
     pairs: dict[str, Pair] = field(
         default_factory=dict
     )  # brokers that share a store, by the name of their pair
+    clusters: dict[str, list[Broker]] = field(
+        default_factory=dict
+    )  # the brokers of the run, by their cluster
 
 
 class Soon(str):
@@ -302,6 +305,7 @@ class Probe:
     kinds: frozenset[str]
     phase: Phase
     of_slaves: bool = False  # also runs on a broker that stands by for another
+    of_members: bool = False  # runs on members of a cluster alone
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ MODULES: tuple[str, ...] = (
     "both.stomp",
     "both.tls",
     "rabbitmq.management",
+    "rabbitmq.clusters",
     "rabbitmq.negative",
     "rabbitmq.durability",
     "activemq.destinations",
@@ -38,6 +39,7 @@ def probe(
     kinds: Iterable[str] = ("rabbitmq",),
     phase: Phase = Phase.ALWAYS,
     of_slaves: bool = False,
+    of_members: bool = False,
 ) -> Callable[[ProbeFunction], ProbeFunction]:
     """Declare the decorated function as the probe `name`.
 
@@ -47,7 +49,7 @@ def probe(
 
     def declare(function: ProbeFunction) -> ProbeFunction:
         _PROBES[name] = Probe(
-            name, proves, function, tuple(needs), tuple(notes), frozenset(kinds), phase, of_slaves
+            name, proves, function, tuple(needs), tuple(notes), frozenset(kinds), phase, of_slaves, of_members
         )
         return function
 

@@ -47,7 +47,15 @@ def run(
     (it is a daemon, the process ends without it) and its probe is an error. `debug` gets tracebacks.
     """
     pairs.look(brokers, settings)
-    jobs = [(broker, probe) for broker in brokers for probe in probes if broker.kind in probe.kinds]
+    for broker in brokers:
+        if broker.cluster is not None:
+            settings.clusters.setdefault(broker.cluster, []).append(broker)
+    jobs = [
+        (broker, probe)
+        for broker in brokers
+        for probe in probes
+        if broker.kind in probe.kinds and (broker.cluster is not None or not probe.of_members)
+    ]
     results: dict[tuple[str, str], Result] = {}
     deadlines: dict[tuple[str, str], Deadline] = {}
     finished: queue.SimpleQueue[Result] = queue.SimpleQueue()

@@ -17,6 +17,7 @@ RABBITMQCTL = {
     "clear_permissions",
     "clear_user_limits",
     "clear_vhost_limits",
+    "cluster_status",
     "delete_user",
     "list_channels",
     "list_connections",

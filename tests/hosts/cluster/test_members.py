@@ -1,0 +1,124 @@
+"""Members that come late, come up alone, lose their data, or hold something of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import hosts
+import pytest
+from clusters import INVENTORY, NAME, Cluster
+
+
+@pytest.fixture(scope="module")
+def inventory() -> str:
+    """Where this folder's hosts stand."""
+    return INVENTORY
+
+
+@pytest.fixture(scope="module")
+def cluster(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller) -> Cluster:
+    """Three hosts of which two are a cluster: a pair that was asked for."""
+    three = fresh(*(f"cm-4-0-{letter}" for letter in "abc"))
+    found = Cluster(three, controller, hosts.settings())
+    found.run("site.yml", only=three[:2], rabbitmq_cluster_two_members=True).succeeded()
+    return found
+
+
+def test_a_pair_is_one_cluster(cluster: Cluster) -> None:
+    pair = sorted(cluster.nodes[:2])
+    assert cluster.views() == [(NAME, pair, pair)] * 2
+
+
+def test_a_new_host_that_finds_nobody_is_not_booted(cluster: Cluster) -> None:
+    """--limit leaves out those that hold the cluster, and no packet of it reaches them."""
+    new = cluster.hosts[2]
+    members = [one.address for one in cluster.hosts[:2]]
+    new.run("; ".join(f"ip route add unreachable {address}" for address in members))
+    try:
+        run = cluster.run("site.yml", "--limit", new.name)
+    finally:
+        new.run("; ".join(f"ip route del unreachable {address}" for address in members))
+    run.refused(f"no member of {NAME} answers {cluster.nodes[2]}", "so it was not booted")
+    assert new.broker_pid() == 0
+    assert new.attempt(f"test -e /var/lib/rabbitmq/mnesia/{cluster.nodes[2]}").returncode != 0
+
+
+def test_a_third_host_joins_and_restarts_nobody(cluster: Cluster) -> None:
+    pids = cluster.pids()[:2]
+    cluster.run("site.yml").succeeded()
+    assert cluster.is_whole()
+    assert cluster.pids()[:2] == pids
+
+
+def test_a_member_is_added_with_limit_as_well(cluster: Cluster) -> None:
+    """It was taken out of the cluster, and its host is empty again."""
+    hosts.testbed("reset", cluster.names[2], inventory=INVENTORY)
+    cluster.run("site.yml", "--limit", cluster.names[2]).refused(
+        f"{cluster.nodes[2]} is a member of the cluster of {cluster.nodes[0]}",
+        "has lost the data",
+        f"rabbitmqctl forget_cluster_node {cluster.nodes[2]}",
+    )
+    cluster.hosts[0].run(f"rabbitmqctl forget_cluster_node {cluster.nodes[2]}")
+    cluster.run("site.yml", "--limit", cluster.names[2]).succeeded()
+    assert cluster.is_whole()
+
+
+def test_while_a_member_is_down_no_other_is_restarted(cluster: Cluster) -> None:
+    cluster.hosts[2].run("systemctl stop rabbitmq-server")
+    pids = cluster.pids()
+    run = cluster.run("playbooks/rabbitmq_restart.yml", "--limit", cluster.names[0])
+    run.refused(f"the cluster cannot spare {cluster.nodes[0]} now", f"{cluster.nodes[2]} is down")
+    assert cluster.pids() == pids
+    cluster.hosts[2].run("systemctl start rabbitmq-server")
+    hosts.wait_for("all members", cluster.is_whole, 120, 2)
+
+
+def _alone(cluster: Cluster, *holding: str) -> None:
+    """Make the third member a node of its own, which holds what the commands declare."""
+    node, first = cluster.nodes[2], cluster.hosts[0]
+    cluster.hosts[2].run("rabbitmqctl stop_app && rabbitmqctl reset")
+    # Without the list, so that it does not find its cluster again.
+    cluster.hosts[2].run(
+        "sed -i /classic_config/d /etc/rabbitmq/rabbitmq.conf && systemctl restart rabbitmq-server"
+    )
+    if node in first.run("rabbitmqctl --quiet --formatter json cluster_status"):
+        first.attempt(f"rabbitmqctl forget_cluster_node {node}")
+    for command in holding:
+        cluster.hosts[2].run(command)
+
+
+def test_a_node_that_came_up_alone_and_holds_nothing_joins(cluster: Cluster) -> None:
+    _alone(cluster)
+    assert len(set(map(str, cluster.views()))) == 2
+    cluster.run("site.yml").succeeded()
+    assert cluster.is_whole()
+
+
+def test_what_a_node_holds_is_dropped_for_the_word_alone(cluster: Cluster) -> None:
+    _alone(cluster, "rabbitmqctl add_vhost own")
+    cluster.run("site.yml").refused(
+        f"rabbitmq_cluster_discard: {cluster.nodes[2]} made a cluster of its own and holds something",
+        "vhosts: 1",
+    )
+    assert "own" in cluster.hosts[2].run("rabbitmqctl --quiet list_vhosts")
+    cluster.run("site.yml", rabbitmq_cluster_discard=[cluster.nodes[2]]).succeeded()
+    assert cluster.is_whole()
+    assert "own" not in cluster.hosts[2].run("rabbitmqctl --quiet list_vhosts")
+
+
+def test_a_change_that_needs_a_restart_is_rolled(cluster: Cluster) -> None:
+    pids = cluster.pids()
+    run = cluster.run("site.yml", rabbitmq_heartbeat=45).succeeded()
+    assert run.output.count("go on without rabbit@") == 3
+    assert not set(cluster.pids()) & set(pids)
+    assert cluster.is_whole()
+
+
+def test_members_that_are_told_differently_are_refused_before_any_is_changed(cluster: Cluster) -> None:
+    pids = cluster.pids()
+    wrong = {"hosts": {cluster.names[1]: {"rabbitmq_erlang_cookie": "9c1e7f3b5d2a486f80b4c6d8e0a2f491"}}}
+    command, home = cluster.command("site.yml")
+    path = cluster.controller.inventory({"rabbitmq": wrong})
+    run = cluster.controller.run([*command[:5], "-i", str(path), *command[5:]], home)
+    run.refused(f"rabbitmq_erlang_cookie: is not the same on {cluster.names[1]} as on {cluster.names[0]}")
+    assert cluster.pids() == pids

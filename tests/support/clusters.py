@@ -1,0 +1,71 @@
+"""A cluster of test hosts: runs of playbooks for its members, and what each of them says of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import hosts
+
+INVENTORY = "tests/hosts/cluster/inventory"
+NAME = "test"
+
+
+@dataclass
+class Cluster:
+    """Hosts that are to be one cluster, and what their runs are given."""
+
+    hosts: list[hosts.Host]
+    controller: hosts.Controller
+    values: hosts.Settings
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all hosts."""
+        return [one.name for one in self.hosts]
+
+    @property
+    def nodes(self) -> list[str]:
+        """The names of all nodes."""
+        return [f"rabbit@{one.name}" for one in self.hosts]
+
+    def command(
+        self, playbook: str, *flags: str, only: Sequence[hosts.Host] = (), **changes: Any
+    ) -> tuple[list[str], Any]:
+        """The command line of a run, and the directory that it has for itself; `only` are the hosts that it knows."""
+        endpoints = {"endpoints_file": str(self.controller.directory / "endpoints.json")}
+        content = {
+            "rabbitmq": {
+                "hosts": {one.name: {} for one in only or self.hosts},
+                "vars": {**endpoints, "rabbitmq_cluster_name": NAME, **self.values, **changes},
+            }
+        }
+        path = self.controller.inventory(content)
+        return [hosts.PLAYBOOK, "-i", INVENTORY, "-i", str(path), playbook, *flags], path.parent
+
+    def run(self, playbook: str, *flags: str, only: Sequence[hosts.Host] = (), **changes: Any) -> hosts.Run:
+        """A run of a playbook, to its end."""
+        command, home = self.command(playbook, *flags, only=only, **changes)
+        return self.controller.run(command, home)
+
+    def views(self) -> list[tuple[str, list[str], list[str]]]:
+        """By each member that runs: the cluster's name, its members, and those that run."""
+        found = []
+        for one in self.hosts:
+            said = one.attempt("rabbitmqctl --quiet --formatter json cluster_status")
+            if said.returncode == 0:
+                status = json.loads(said.stdout)
+                found.append(
+                    (status["cluster_name"], sorted(status["disk_nodes"]), sorted(status["running_nodes"]))
+                )
+        return found
+
+    def pids(self) -> list[int]:
+        """The processes of the brokers."""
+        return [one.broker_pid() for one in self.hosts]
+
+    def is_whole(self) -> bool:
+        """Whether every member runs and sees the same members, all of them running."""
+        return self.views() == [(NAME, sorted(self.nodes), sorted(self.nodes))] * len(self.hosts)
