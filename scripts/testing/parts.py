@@ -130,6 +130,18 @@ PARTS = (
         240,
         scenario("tls"),
     ),
+    Part(
+        "cluster",
+        "clusters of RabbitMQ 3.8, 3.10 and 4.3; members that come late, come up alone or lose their data",
+        420,
+        (tests(*FILES, *BRIEF, "tests/hosts/cluster"),),
+    ),
+    Part(
+        "cluster-scenario",
+        "molecule: three Debian 13 hosts as one cluster, restarted one at a time under load",
+        240,
+        scenario("cluster"),
+    ),
 )
 DRILLS = (
     IMAGES,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,6 +62,12 @@ class Cluster:
                     (status["cluster_name"], sorted(status["disk_nodes"]), sorted(status["running_nodes"]))
                 )
         return found
+
+    def probes(self, *flags: str) -> hosts.Run:
+        """A run of scripts/smoke.py on all members."""
+        endpoints = str(self.controller.directory / "endpoints.json")
+        command = [sys.executable, "scripts/smoke.py", "--endpoints", endpoints, "--timeout", "30", *flags]
+        return self.controller.run(command, self.controller.inventory({}).parent)
 
     def pids(self) -> list[int]:
         """The processes of the brokers."""

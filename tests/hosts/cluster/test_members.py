@@ -69,8 +69,12 @@ def test_while_a_member_is_down_no_other_is_restarted(cluster: Cluster) -> None:
     run = cluster.run("playbooks/rabbitmq_restart.yml", "--limit", cluster.names[0])
     run.refused(f"the cluster cannot spare {cluster.nodes[0]} now", f"{cluster.nodes[2]} is down")
     assert cluster.pids() == pids
+    cluster.probes("--only", "cluster.members,cluster.quorum", "--broker", cluster.names[0]).refused(
+        f"{cluster.nodes[2]} is a member that this one does not see running", "Of 3 replicas 2 are online"
+    )
     cluster.hosts[2].run("systemctl start rabbitmq-server")
     hosts.wait_for("all members", cluster.is_whole, 120, 2)
+    assert "9 of 9 probes passed on 3 brokers" in cluster.probes("--only", "cluster").succeeded().sentence
 
 
 def _alone(cluster: Cluster, *holding: str) -> None:
