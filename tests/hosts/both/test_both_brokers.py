@@ -57,6 +57,7 @@ def test_a_wrong_value_of_one_kind_leaves_the_hosts_of_the_other_alone(play: Pla
     assert machine.snapshot() == before
 
 
+@pytest.mark.drill
 def test_with_other_ports_both_brokers_run_and_every_probe_passes(play: Play, machine: Host) -> None:
     run = play(rabbitmq_stomp_port=61623).succeeded()
     report = smoke(run.directory / "endpoints.json", "--format", "json")
