@@ -31,6 +31,14 @@ def _soak(argv: Sequence[str], env: Mapping[str, str], stdout: IO[str], stderr: 
             f"--seconds {options.seconds:g} is over before --warm-up {options.warm_up:g}: the operation would never "
             "begin.",
         )
+    for option, path in (("--json", options.json), ("--html", options.html)):
+        # A report that cannot be written is told before the run, and not after hours.
+        if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+            raise Refusal(
+                ExitCode.CANNOT_CREATE,
+                f"{option} {path}: {path.parent} is not a directory that can be written to: name a file in one of "
+                "yours.",
+            )
     found = endpoints.load(options.endpoints or arguments.DEFAULT_ENDPOINTS)
     named = arguments.names(options.broker)
     # An unknown name is refused here; without one, targets says which is meant.

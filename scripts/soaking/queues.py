@@ -14,6 +14,7 @@ from soaking import job
 
 PREFIX = "brokerkit.soak"
 _SECONDS = 15.0
+_NOT_FOUND = 404
 # A broker that an operation has just restarted takes connections again before long.
 _PATIENCE_SECONDS = 30.0
 _PAUSE_SECONDS = 1.0
@@ -55,23 +56,35 @@ def delete(members: Sequence[Broker], token: str, queues: Sequence[str], patient
         time.sleep(_PAUSE_SECONDS)
 
 
-def clusters(members: Sequence[Broker], token: str) -> dict[str, str]:
-    """Return what each member that can be reached calls its cluster.
+def demand_one_cluster(members: Sequence[Broker], token: str, queue: str) -> None:
+    """Look for a queue that was declared on one member on each that can be reached.
 
-    Raises Refusal where these are several: then they are several brokers, and a message that goes to one of them is not
-    in the other.
+    Raises Refusal where one does not have it: it is a broker of its own, and a message that goes to one is not in the
+    other. Names of clusters would not tell: one that nobody named is called by each member after itself.
     """
-    found: dict[str, str] = {}
+    strangers = []
     for member in members:
         with contextlib.suppress(ProbeStop, DeadlineExceeded), _session(member, token) as session:
-            found[member.name] = str(session.connection._impl.server_properties.get("cluster_name", ""))
-    if len(set(found.values())) > 1:
-        told = ", ".join(f"{name} of {cluster}" for name, cluster in found.items())
+            if not _has(session, queue):
+                strangers.append(member.name)
+    if strangers:
         raise Refusal(
             ExitCode.USAGE,
-            f"The brokers are not members of one cluster ({told}): name one of them, or the members of one cluster.",
+            f"{', '.join(one.name for one in members)} are not members of one cluster: a queue declared on one "
+            f"of them is not on {', '.join(strangers)}. Name one of them, or the members of one cluster.",
         )
-    return found
+
+
+def _has(session: amqp.Session, queue: str) -> bool:
+    import pika
+
+    try:
+        session.channel.queue_declare(queue, passive=True)
+    except pika.exceptions.ChannelClosedByBroker as error:
+        if error.reply_code == _NOT_FOUND:
+            return False
+        raise
+    return True
 
 
 def _on_some_member(members: Sequence[Broker], token: str, act: Callable[[amqp.Session], Any]) -> None:

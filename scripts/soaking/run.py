@@ -54,11 +54,12 @@ def soak(options: argparse.Namespace, members: Sequence[Broker], screen: Screen)
     every = [queue for _, queue in numbered]
     where = targets.endpoints(members, options.protocol)
     with Interrupts() as interrupts:
-        queues.clusters(members, token)
         declared = False
         try:
             queues.declare(members, token, every, kind)
             declared = True
+            if len(members) > 1:
+                queues.demand_one_cluster(members, token, every[0])
             rate = None if options.rate is None else options.rate / options.workers
             first = members[0]
             job = Job(

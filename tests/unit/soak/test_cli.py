@@ -85,6 +85,12 @@ def test_a_broker_that_cannot_be_reached_is_diagnosed(file: Path) -> None:
     assert "127.0.0.1:1" in stderr
 
 
+@pytest.mark.parametrize("option", ["--json", "--html"])
+def test_a_report_that_cannot_be_written_is_refused_before_the_run(file: Path, option: str) -> None:
+    code, _, stderr = run("--endpoints", str(file), option, str(file.parent / "none" / "report"))
+    assert code == ExitCode.CANNOT_CREATE and f"{option} {file.parent}/none/report: " in stderr
+
+
 def test_help_has_the_exit_codes() -> None:
     code, stdout, _ = run("--help")
     assert code == 0 and "exit codes" in stdout and "130" in stdout
