@@ -10,9 +10,9 @@ from typing import Any
 import pika
 from pika.exceptions import AMQPError
 
-from soaking.job import Job, QueueType
+from soaking.job import CONNECT_SECONDS, HANDSHAKE_SECONDS, PREFETCH, Job, QueueType
 from soaking.ledger import Tags
-from soaking.reconnecting import CONNECT_SECONDS, HANDSHAKE_SECONDS, PREFETCH, Turns
+from soaking.reconnecting import Turns
 from soaking.worker import Book
 
 _HEARTBEAT_SECONDS = 20

@@ -7,6 +7,10 @@ from enum import StrEnum
 
 from probes.model import Endpoint
 
+# Of a client: TCP, all of a handshake, and the messages that a consumer may have in hand.
+CONNECT_SECONDS = 2.0
+HANDSHAKE_SECONDS = 5.0
+PREFETCH = 500
 # A queue that an interrupted soak left behind deletes itself after this long without a consumer, in milliseconds.
 LEFTOVER_EXPIRES_MS = 1_800_000
 # A stream keeps what was read: its oldest part goes when it is larger than this.

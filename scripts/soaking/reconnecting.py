@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-CONNECT_SECONDS = 2.0
-HANDSHAKE_SECONDS = 5.0
-PREFETCH = 500
 _PAUSES = (0.05, 0.1, 0.2, 0.4)  # once every member was tried; the last one for good
 
 

@@ -17,8 +17,8 @@ import stomp
 from probes.model import Endpoint
 from probes.wire.waiting import dial
 
-from soaking.job import Job, QueueType
-from soaking.reconnecting import CONNECT_SECONDS, HANDSHAKE_SECONDS, PREFETCH, Turns
+from soaking.job import CONNECT_SECONDS, HANDSHAKE_SECONDS, PREFETCH, Job, QueueType
+from soaking.reconnecting import Turns
 from soaking.worker import Book
 
 _ACK_AFTER = 64

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
 import soak
 from probes.model import ExitCode
+from role_files import ROOT
 from soaking import arguments
 
 ENTRY = {
@@ -94,6 +96,14 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_run(file: Path, o
 def test_help_has_the_exit_codes() -> None:
     code, stdout, _ = run("--help")
     assert code == 0 and "exit codes" in stdout and "130" in stdout
+
+
+def test_the_options_that_the_documentation_names_are_there() -> None:
+    page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    section = page.partition("## Prove an operation under load\n")[2].partition("\n## ")[0]
+    named = set(re.findall(r"(?<![\w-])(--[a-z-]+)", section))
+    there = set(arguments.parser()._option_string_actions)
+    assert {"--during", "--max-outage", "--html"} <= named <= there
 
 
 def test_what_is_not_asked_for_is_modest() -> None:

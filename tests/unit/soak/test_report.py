@@ -10,7 +10,7 @@ import pytest
 from soaking.account import Account, Client, Hand, summed
 from soaking.ledger import Counts
 from soaking.report import document, page, text
-from soaking.result import Did, Result, exit_code, problems, seconds, verdict
+from soaking.result import Did, Result, exit_code, figures, problems, seconds, verdict
 from soaking.stages import Stage, plain, stage
 from soaking.timeline import Timeline
 
@@ -92,7 +92,7 @@ def test_an_outage_is_a_failure_only_beyond_what_was_allowed() -> None:
 def test_an_operation_that_failed_or_was_ended_is_a_failure() -> None:
     assert exit_code(result(did=did())) == 0
     assert "failed with exit code 2" in verdict(result(did=did(code=2)))
-    assert exit_code(result(did=did(code=2))) == 1
+    assert exit_code(result(did=did(code=2))) == exit_code(result(did=did(code=None))) == 1
     ended = result(did=did(code=0, cut_off=True))
     assert exit_code(ended) == 1 and "may be half done" in verdict(ended)
 
@@ -123,6 +123,25 @@ def test_the_text_has_the_figures_and_ends_with_the_verdict() -> None:
         assert line in told.splitlines()
     assert "left behind: brokerkit.soak.t.0 (it is gone)" in told
     assert told.rstrip().endswith(verdict(result(did=did())))
+
+
+def test_what_happened_only_sometimes_is_in_the_table_only_then() -> None:
+    calm = {what: (value, remark) for what, value, remark in figures(result())}
+    assert calm["published"] == ("200", "") and not {"of others", "refused", "blocked"} & set(calm)
+    assert calm["time to confirm"] == ("4 ms", "p99 4 ms, longest 4 ms")
+    assert calm["lost connections"] == ("2", "2 x reset") and calm["own pauses"][0] == "10 ms"
+    assert calm["without service"] == (
+        "2.0 s",
+        "the longest for a client: 2.0 s without a confirm, 100 ms without a message; "
+        "all publishers at once for 250 ms",
+    )
+    one = hand(0, 100)
+    one.accounts[0].counts.add(Counts(republished=3, foreign=4, refused=5))
+    one.blocked = 1.5
+    stormy = {what: (value, remark) for what, value, remark in figures(result(one))}
+    assert stormy["published"] == ("100", "and 3 again, without an answer or after a no")
+    assert [stormy[what][0] for what in ("of others", "refused", "blocked")] == ["4", "5", "1.5 s"]
+    assert "time to confirm" not in {what for what, _, _ in figures(result(Hand(Timeline(ZERO))))}
 
 
 def test_the_document_has_everything_as_numbers() -> None:
