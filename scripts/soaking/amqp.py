@@ -181,7 +181,7 @@ class Publisher:
                 self._book.confirmed(number, now)
             else:
                 self._returned.discard(number)
-                self._book.refused(number)
+                self._book.refused(number, now)
         if taken and not self._soon:  # once for all confirms that have come together
             self._soon = True
             self._loop.call_later(0, self._pump_soon)

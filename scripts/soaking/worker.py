@@ -12,6 +12,8 @@ from soaking.timeline import Timeline
 
 # A publisher waits for a consumer that is so many messages behind, so that a run fills no broker.
 BEHIND = 20_000
+# A broker that has refused a message would refuse it again at once, as long as its queue has no leader or is full.
+REFUSED_SECONDS = 0.25
 
 
 class Book:
@@ -33,11 +35,14 @@ class Book:
         self._pace = Pace(rate)
         self._window = window
         self._again: deque[int] = deque()
+        self._later: deque[tuple[float, int]] = deque()  # refused: when to send them again
         self._stamp = f"{token} {number} "
         self._size = size
 
     def next_number(self, now: float) -> int | None:
         """Return the number of the message to send now, None if there is none."""
+        while self._later and self._later[0][0] <= now:
+            self._again.append(self._later.popleft()[1])
         while self._again:
             number = self._again.popleft()
             if self.ledger.republish(number):
@@ -68,10 +73,10 @@ class Book:
             second.confirm.add(seconds)
         self.publisher.served(now, more=self.ledger.unconfirmed > 0)
 
-    def refused(self, number: int) -> None:
-        """Note that the broker did not take a message: it is sent again."""
+    def refused(self, number: int, now: float) -> None:
+        """Note that the broker did not take a message: it is sent again before long."""
         self.ledger.refuse(number)
-        self._again.append(number)
+        self._later.append((now + REFUSED_SECONDS, number))
 
     def delivered(self, body: bytes, now: float) -> None:
         """Note a message that the consumer got."""
@@ -86,6 +91,7 @@ class Book:
         """Note a lost connection: what has no confirm is sent again on the next one."""
         self.lost_publisher[why] += 1
         self._again = deque(self.ledger.waiting())
+        self._later.clear()
 
     def account(self, now: float, consumer_is_there: bool) -> Account:
         """Close the books."""

@@ -48,11 +48,16 @@ def test_after_a_lost_connection_what_has_no_confirm_is_sent_again_in_order_and_
     assert one.ledger.counts.republished == 2 and one.lost_publisher == {"reset": 1}
 
 
-def test_what_the_broker_refuses_is_sent_again() -> None:
+def test_what_the_broker_refuses_is_sent_again_after_a_pause() -> None:
     one = book(window=2)
     all_due(one, 1.0)
-    one.refused(1)
-    assert all_due(one, 2.0) == [1]
+    one.refused(1, 1.5)
+    assert all_due(one, 1.7) == []
+    assert all_due(one, 1.75) == [1]
+    one.refused(1, 2.0)
+    one.publisher_lost("reset")
+    assert all_due(one, 2.1) == [1, 2] and all_due(one, 9.0) == []
+    assert one.ledger.counts.refused == 2
 
 
 def test_nothing_new_is_sent_before_the_start_and_after_the_end() -> None:
