@@ -36,7 +36,7 @@ ONLY :=
 test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, activemq, collection, tls, tls-scenario, cluster, cluster-scenario
 	@scripts/test $(ONLY)
 
-drills: setup ## long tests of what `make test` covers more cheaply; ONLY=part runs one of images, kills, rabbitmq, topology, activemq, collection, tls, networks, default
+drills: setup ## long tests of what `make test` covers more cheaply; ONLY=part runs one of images, kills, rabbitmq, topology, activemq, collection, tls, cluster, networks, default
 	@scripts/test --drills $(ONLY)
 
 SEED := 1

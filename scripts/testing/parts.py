@@ -76,7 +76,7 @@ PARTS = (
     Part(
         "rabbitmq",
         "bad input, rollback, interruption, changes by hand, repositories, secrets, first contact, uninstallation",
-        1750,
+        1450,
         (tests(*FILES, *BRIEF, "tests/hosts/rabbitmq", "tests/hosts/testbed"),),
     ),
     Part(
@@ -132,7 +132,7 @@ PARTS = (
     ),
     Part(
         "cluster",
-        "clusters of RabbitMQ 3.8, 3.10 and 4.3; members that come late, come up alone or lose their data",
+        "clusters of RabbitMQ 3.8 and 4.3; members that come late, come up alone or lose their data",
         420,
         (tests(*FILES, *BRIEF, "tests/hosts/cluster"),),
     ),
@@ -153,8 +153,8 @@ DRILLS = (
     ),
     Part(
         "rabbitmq",
-        "further alarms, rollbacks, repositories and changes by hand; reinstallation",
-        900,
+        "entry points on their own, further rollbacks, repositories and changes by hand; reinstallation",
+        1200,
         (tests(*FILES, *DRILL, f"--ignore={INTERRUPTED}", "tests/hosts/rabbitmq"),),
     ),
     Part(
@@ -183,6 +183,7 @@ DRILLS = (
         280,
         (tests(*DRILL, "tests/hosts/tls"),),
     ),
+    Part("cluster", "a cluster of RabbitMQ 3.10", 300, (tests(*DRILL, "tests/hosts/cluster"),)),
     Part(
         "networks",
         "molecule: ActiveMQ on Debian 11, 12 and 13, an archive, a network of brokers, a master and a slave",

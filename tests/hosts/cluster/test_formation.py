@@ -9,7 +9,7 @@ import hosts
 import pytest
 from clusters import INVENTORY, NAME, Cluster
 
-VERSIONS = ("3-8", "3-10", "4-3")
+VERSIONS = ("3-8", pytest.param("3-10", marks=pytest.mark.drill), "4-3")
 
 
 @pytest.fixture(scope="module", params=VERSIONS)

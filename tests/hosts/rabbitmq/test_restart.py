@@ -1,6 +1,7 @@
 """A restart asks the cluster first, and its entry point needs nothing of an earlier play.
 
 Two nodes are joined by hand; the tests run in the order in which they stand, and each leaves both nodes well.
+Drills: tests/hosts/cluster has clusters that are restarted, and one that cannot spare a member.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 import hosts
 import pytest
 
+pytestmark = pytest.mark.drill
 RESTART = "playbooks/rabbitmq_restart.yml"
 OWN = """
 - hosts: rabbitmq
@@ -104,7 +106,6 @@ def test_with_one_member_down_the_other_is_kept(pair: Pair) -> None:
     pair.run("--limit", pair.b.name).succeeded()  # a node that is down is started
 
 
-@pytest.mark.drill
 def test_an_alarm_of_another_member_is_waited_for_and_then_refused(pair: Pair) -> None:
     pids = pair.pids()
     pair.b.run("rabbitmqctl -q set_vm_memory_high_watermark 0.00001")
@@ -115,7 +116,6 @@ def test_an_alarm_of_another_member_is_waited_for_and_then_refused(pair: Pair) -
     pair.b.run("rabbitmqctl -q set_vm_memory_high_watermark 0.4")
 
 
-@pytest.mark.drill
 def test_a_question_that_failed_is_not_a_no(pair: Pair) -> None:
     pair.a.run("rabbitmqctl -q stop_app")
     run = pair.run("--limit", pair.a.name)
