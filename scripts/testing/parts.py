@@ -155,7 +155,7 @@ DRILLS = (
         "rabbitmq",
         "entry points on their own, further rollbacks, repositories and changes by hand; reinstallation",
         1200,
-        (tests(*FILES, *DRILL, f"--ignore={INTERRUPTED}", "tests/hosts/rabbitmq"),),
+        (tests(*FILES, *DRILL, f"--ignore={INTERRUPTED}", "tests/hosts/rabbitmq", "tests/hosts/testbed"),),
     ),
     Part(
         "topology",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import hosts
+import pytest
 
 
 def test_the_way_out_keeps_its_address_while_hosts_come_and_go(
@@ -16,6 +17,7 @@ def test_the_way_out_keeps_its_address_while_hosts_come_and_go(
     assert "10.61.13.1 " in route and "02:42:0a:3d:0d:01" in route
 
 
+@pytest.mark.drill
 def test_a_thawed_host_is_what_was_frozen_and_other_variables_are_another_key(
     fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller
 ) -> None:
