@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,10 @@ import hosts
 import pika
 import pytest
 from hosts import PLAYBOOK, ROOT, Controller, Host
+from probes import endpoints
+from probes.model import ExitCode, Refusal
+from soaking import queues
+from soaking.job import QueueType
 
 INVENTORY = "tests/hosts/rabbitmq/soak/inventory"
 HOST = "so-trixie"
@@ -94,8 +98,8 @@ def broker(controller: Controller, tmp_path_factory: pytest.TempPathFactory) -> 
     """A broker of Debian 13."""
     values = hosts.settings(HOST)
     path = controller.inventory({"rabbitmq": {"hosts": {HOST: values}}})
-    endpoints = path.parent / "endpoints.json"
-    command = [PLAYBOOK, "-i", INVENTORY, "-i", str(path), "-e", f"endpoints_file={endpoints}", "site.yml"]
+    file = path.parent / "endpoints.json"
+    command = [PLAYBOOK, "-i", INVENTORY, "-i", str(path), "-e", f"endpoints_file={file}", "site.yml"]
 
     def make() -> None:
         controller.run(command, path.parent).succeeded()
@@ -104,7 +108,7 @@ def broker(controller: Controller, tmp_path_factory: pytest.TempPathFactory) -> 
         controller.run([*command, "--tags", "endpoints"], path.parent).succeeded()
     host = hosts.host(HOST, INVENTORY)
     hosts.wait_for("AMQP", lambda: hosts.listens(host.address, 5672), seconds=60)
-    found = Broker(host, endpoints, values["endpoint_password"], tmp_path_factory.mktemp("soak"))
+    found = Broker(host, file, values["endpoint_password"], tmp_path_factory.mktemp("soak"))
     yield found
     for one in found.soaks:
         if one.process.poll() is None:
@@ -200,14 +204,14 @@ def test_the_password_is_in_no_process_and_a_soak_that_was_killed_leaves_queues_
     broker: Broker,
 ) -> None:
     soak = broker.soak(*CALM, "--seconds", "300")
-    queues = under_way(broker)
+    left = under_way(broker)
     seen = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert "soak.py" in seen and broker.password not in seen
     os.killpg(soak.process.pid, signal.SIGKILL)
-    assert broker.queues() == queues
+    assert broker.queues() == left
     told = broker.host.run("rabbitmqctl -q list_queues -p brokerkit-smoke name arguments")
     assert told.count("x-expires") == 2
-    for queue in queues:
+    for queue in left:
         broker.host.run(f"rabbitmqctl -q delete_queue -p brokerkit-smoke {queue}")
 
 
@@ -232,3 +236,22 @@ def test_several_members_are_one_target(broker: Broker, tmp_path: Path) -> None:
     both = Broker(broker.host, path, broker.password, tmp_path, broker.soaks)
     code, found, text = both.soak(*CALM, "--seconds", "2", "--broker", f"{HOST},again").end()
     assert code == 0 and found["target"]["brokers"] == [HOST, "again"], text
+
+
+def test_a_member_that_does_not_have_the_queue_is_a_broker_of_its_own(broker: Broker) -> None:
+    """A second vhost stands for a second broker."""
+    broker.host.run(
+        "rabbitmqctl -q add_vhost stranger && rabbitmqctl -q set_permissions -p stranger smoke '.*' '.*' '.*'"
+    )
+    one = endpoints.load(broker.endpoints)[0]
+    other = replace(one, name="stranger", vhost="stranger")
+    queue = f"{queues.PREFIX}.t.0"
+    queues.declare([one], "t", [queue], QueueType.CLASSIC)
+    try:
+        queues.demand_one_cluster([one, one], "t", queue)
+        with pytest.raises(Refusal, match="is not on stranger") as caught:
+            queues.demand_one_cluster([one, other], "t", queue)
+        assert caught.value.code == ExitCode.USAGE
+    finally:
+        assert queues.delete([one], "t", [queue], patient=False) == ""
+    assert broker.queues() == []
