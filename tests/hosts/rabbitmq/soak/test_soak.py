@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -199,33 +198,6 @@ def test_what_is_taken_doubled_or_slipped_in_is_counted_exactly(broker: Broker) 
         map(int, found["verdict"].split(": ")[1].split(")")[0].replace(" to ", ", ").split(", "))
     )
     assert broker.queues() == []
-
-
-def test_a_queue_that_is_deleted_is_no_end_of_the_soak(broker: Broker) -> None:
-    """What is published to it comes back, and is sent again and again; the other queue is served as before."""
-    soak = broker.soak(*CALM, "--seconds", "300", "--drain", "2")
-    queue = under_way(broker)[0]
-    broker.host.run(f"rabbitmqctl -q delete_queue -p brokerkit-smoke {queue}")
-    hosts.wait_for("the second queue alone", lambda: len(broker.queues()) == 1)
-    time.sleep(2)
-    soak.interrupt()
-    _, found, text = soak.end()
-    assert found["messages"]["refused"] > 0 < found["messages"]["unconfirmed"], text
-    assert sum(found["lost_connections"].values()) >= 1
-    assert found["timeline"][-2]["delivered"] > 0
-
-
-def test_a_broker_that_says_nothing_is_left_and_nothing_is_lost(broker: Broker) -> None:
-    """A stopped process keeps its connections: a client gets neither a confirm nor an error."""
-    freeze = "pkill -STOP -u rabbitmq beam.smp; sleep 5; pkill -CONT -u rabbitmq beam.smp"
-    command = shlex.join(broker.host.command(freeze))
-    code, found, text = broker.soak(
-        *CALM, "--during", command, "--patience", "1", "--warm-up", "2", "--cool-down", "5"
-    ).end()
-    assert code == 0, text
-    assert "no confirm within 1 s" in found["lost_connections"]
-    assert found["messages"]["lost"] == found["messages"]["unconfirmed"] == 0
-    assert found["seconds_without_service"]["longest"] > 1
 
 
 def test_the_password_is_in_no_process_and_a_soak_that_was_killed_leaves_queues_that_go(
