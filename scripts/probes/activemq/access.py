@@ -35,7 +35,7 @@ SHIPPED = (
     ("guest", "password"),
 )
 
-_TRIES = 3
+_TRIES = 6
 _SPEAKS = {"openwire": Speaks.OPENWIRE, "amqp": Speaks.AMQP_1_0, "ws": Speaks.HTTP, "stomp": Speaks.STOMP}
 # A port that answers with a protocol of its own.
 _TALKS = frozenset(one for one in Speaks if one.listens) - {Speaks.SILENT, Speaks.CLOSES}
@@ -147,7 +147,7 @@ def _answer(context: Context, user: str | None, word: str | None) -> str | None:
     """Return the broker's refusal of a login, None if it accepts it.
 
     It closes the connection right behind its ERROR frame, and now and then the frame does not make it (seen with
-    5.17.2). A lost connection is no refusal, so it is asked again.
+    5.17.2; inside TLS on a busy machine three times in a row). A lost connection is no refusal, so it is asked again.
     """
     for _ in range(_TRIES - 1):
         try:
