@@ -32,13 +32,28 @@ def _verdict(
     own: str,
     discard: Collection[str] = (),
 ) -> dict[str, Any]:
-    """Judge what every member of the run has said (tasks/cluster.yml)."""
+    """Judge what every member of the run has said last (tasks/cluster.yml)."""
+    return formation.verdict(name, members, _said(members, hostvars), own, discard)
+
+
+def _said(members: list[cluster.Member], hostvars: HostVars) -> dict[str, Any]:
+    """Return the last answer of each host. A task that was skipped for a host registers a result without one."""
     said = {}
     for one in members:
-        answer = (hostvars[one["host"]].get("__rabbitmq_cluster_said") or {}).get("own")
-        if answer:
+        answers = (
+            hostvars[one["host"]].get(f"__rabbitmq_cluster_said{last}") or {} for last in ("_last", "")
+        )
+        if answer := next((one["own"] for one in answers if one.get("own")), None):
             said[one["host"]] = answer
-    return formation.verdict(name, members, said, own, discard)
+    return said
+
+
+def _unsettled(members: list[cluster.Member], name: str, hostvars: HostVars) -> bool:
+    """Return whether what members said is to be asked again: one has joined since, or they do not agree yet."""
+    said = _said(members, hostvars)
+    verdicts = (formation.verdict(name, members, said, one["host"]) for one in members)
+    joined = any("__rabbitmq_home" in hostvars[one["host"]] for one in members)
+    return joined or any(one["refusals"] for one in verdicts)
 
 
 class FilterModule:
@@ -53,6 +68,7 @@ class FilterModule:
             "rabbitmq_cluster_pins": cluster.pins,
             "rabbitmq_cluster_refusals": cluster.refusals,
             "rabbitmq_cluster_speaker": _speaker,
+            "rabbitmq_cluster_unsettled": _unsettled,
             "rabbitmq_cluster_verdict": _verdict,
             "rabbitmq_formation": formation.plan,
             "rabbitmq_looked_for": formation.looked_for,

@@ -21,7 +21,6 @@ ELSEWHERE: dict[str, dict[str, str]] = {
         "management_host": "rabbitmq_management_address",
         "mqtt_port": "rabbitmq_config",
         "web_stomp_port": "rabbitmq_config",
-        "cluster_name": "rabbitmq_config",
         "http_port": "rabbitmq_management_port",
         "web_port": "rabbitmq_management_port",
         "ui_port": "rabbitmq_management_port",
