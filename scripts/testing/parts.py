@@ -132,14 +132,14 @@ PARTS = (
     ),
     Part(
         "cluster",
-        "clusters of RabbitMQ 3.8 and 4.3; members that come late, come up alone or lose their data",
-        420,
+        "a cluster of RabbitMQ 4.3; on 4.0 members that come late, come up alone or lose their data",
+        540,
         (tests(*FILES, *BRIEF, "tests/hosts/cluster"),),
     ),
     Part(
         "cluster-scenario",
         "molecule: three Debian 13 hosts as one cluster, restarted one at a time under load",
-        240,
+        480,
         scenario("cluster"),
     ),
 )
@@ -183,7 +183,7 @@ DRILLS = (
         280,
         (tests(*DRILL, "tests/hosts/tls"),),
     ),
-    Part("cluster", "a cluster of RabbitMQ 3.10", 300, (tests(*DRILL, "tests/hosts/cluster"),)),
+    Part("cluster", "clusters of RabbitMQ 3.8 and 3.10", 600, (tests(*DRILL, "tests/hosts/cluster"),)),
     Part(
         "networks",
         "molecule: ActiveMQ on Debian 11, 12 and 13, an archive, a network of brokers, a master and a slave",

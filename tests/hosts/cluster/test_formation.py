@@ -9,7 +9,8 @@ import hosts
 import pytest
 from clusters import INVENTORY, NAME, Cluster
 
-VERSIONS = ("3-8", pytest.param("3-10", marks=pytest.mark.drill), "4-3")
+# 4.0 is the scenario `cluster`.
+VERSIONS = (*(pytest.param(version, marks=pytest.mark.drill) for version in ("3-8", "3-10")), "4-3")
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
