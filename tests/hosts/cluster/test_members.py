@@ -94,6 +94,9 @@ def _alone(cluster: Cluster, *holding: str) -> None:
 def test_a_node_that_came_up_alone_and_holds_nothing_joins(cluster: Cluster) -> None:
     _alone(cluster)
     assert len(set(map(str, cluster.views()))) == 2
+    cluster.run("site.yml", "--limit", cluster.names[2]).refused(
+        f"{cluster.nodes[2]} runs alone, and none of"
+    )
     cluster.run("site.yml").succeeded()
     assert cluster.is_whole()
 

@@ -101,8 +101,18 @@ def test_a_wrong_member_is_refused_by_its_variable(settings, beginning, remedy):
     assert remedy in sentence
 
 
-def test_tags_of_a_cluster_are_free():
-    assert refused(config={"cluster_tags.region": "eu"}) == []
+@pytest.mark.parametrize(
+    "key",
+    [
+        "cluster_tags.region",
+        "cluster_queue_limit",
+        "cluster_keepalive_interval",
+        "cluster_formation.target_cluster_size_hint",
+        "cluster_formation.discovery_retry_limit",
+    ],
+)
+def test_what_the_role_does_not_write_is_free(key):
+    assert refused(config={key: "5"}) == []
 
 
 def test_two_members_of_one_name_or_address_are_refused():

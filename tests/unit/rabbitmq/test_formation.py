@@ -153,6 +153,18 @@ def test_a_node_that_came_up_alone_and_holds_nothing_joins_the_larger_one():
     assert judged("mq2", **views)["join"] == ""
 
 
+def test_it_joins_a_member_that_has_answered():
+    views = {"mq2": said(*NODES[:2], sees=[NODES[1]]), "mq3": said(NODES[2])}
+    assert judged("mq3", **views)["join"] == "rabbit@mq2", "rabbit@mq1 does not run"
+
+
+def test_a_node_alone_is_not_judged_by_itself():
+    found = judged("mq3", mq3=said(NODES[2]))
+    assert "rabbit@mq3 runs alone, and none of rabbit@mq1, rabbit@mq2 was asked" in found["refusals"][0]
+    assert "without --limit" in found["refusals"][0]
+    assert judged("mq1", members=MEMBERS[:1], mq1=said(NODES[0])) == CLEAN, "a cluster of one"
+
+
 def test_of_equals_the_one_that_holds_something_stays():
     views = {"mq1": said(NODES[0]), "mq2": said(NODES[1], holds={"queues": 3}), "mq3": said(NODES[2])}
     assert [judged(host, **views)["join"] for host in HOSTS] == ["rabbit@mq2", "", "rabbit@mq2"]

@@ -39,6 +39,12 @@ rabbit@a:
   * suggestion: start the node
 
 """
+OF_ITSELF = """
+Current node details:
+ * node name: 'rabbitmqcli-1024-rabbit@a'
+ * effective user's home directory: /var/lib/rabbitmq
+ * Erlang cookie hash: 1yWfKIdEiDSiMcbRzz3mCA==
+"""
 OTHER_COOKIE = UNREACHED.replace(
     "epmd reports: node 'rabbit' not running at all",
     "TCP connection succeeded but Erlang distribution failed ",
@@ -117,3 +123,9 @@ def test_a_tool_that_does_not_end_is_ended_with_what_it_runs():
     said = run(["sh", "-c", "echo begun; sleep 60; echo never"], 0.5)
     assert said.code is None and said.output == "begun\n"
     assert time.monotonic() - began < 30
+
+
+def test_what_the_tool_says_of_itself_is_left_out_with_the_hash_of_the_cookie():
+    what = of_the_words(Said(69, "", UNREACHED + OF_ITSELF), 120).what
+    assert "epmd reports: node 'rabbit' not running at all" in what
+    assert not {"cookie", "home", "rabbitmqcli"} & set(what.replace("-", " ").replace("'", " ").split())

@@ -28,6 +28,10 @@ _NO_MNESIA = "4.3.0"
 _KNOWS_A_RESET = "4.3.0"
 _QUORUM_BY_DEFAULT = "3.13.0"
 _SECTION = "Cluster"
+# Keys of rabbitmq.conf that the role writes itself; others that begin alike, such as cluster_queue_limit, are free.
+_OWNED = re.compile(
+    r"cluster_name\Z|cluster_partition_handling|cluster_formation[.](peer_discovery_backend\Z|classic_config[.])"
+)
 # What all members have to be told alike: a node lets in, and is declared by, whoever has the same.
 _ALIKE = (
     "rabbitmq_erlang_cookie",
@@ -103,7 +107,7 @@ def _addresses(settings: Settings) -> list[str]:
 
 def _own_formation(settings: Settings) -> list[str]:
     """Refuse a second way of naming the members."""
-    keys = [key for key in settings["rabbitmq_config"] if str(key).startswith("cluster_")]
+    keys = [key for key in settings["rabbitmq_config"] if _OWNED.match(str(key))]
     return [
         f"rabbitmq_config.{key}: is written by the role where rabbitmq_cluster_name is set; "
         + (
@@ -112,7 +116,6 @@ def _own_formation(settings: Settings) -> list[str]:
             else "drop it: the members are the hosts of the group rabbitmq with the same name"
         )
         for key in keys
-        if not str(key).startswith("cluster_tags")
     ]
 
 

@@ -151,7 +151,9 @@ def verdict(
     home = _home(views, order)
     mine = views[node]
     if node not in home:
-        return _outside(cluster, mine, node, home, discard)
+        return _outside(cluster, mine, node, home, sorted(home & set(views))[0], discard)
+    if home == {node} and len(members) > 1 and len(views) == 1:
+        return {"join": "", "refusals": [_alone(cluster, node, order)], "notes": []}
     return {
         "join": "",
         "refusals": [*_disagreements(node, mine, home, views), *_names(cluster, node, mine)],
@@ -159,9 +161,19 @@ def verdict(
     }
 
 
+def _alone(cluster: str, node: str, order: list[str]) -> str:
+    """A node on its own, of whose cluster nobody was asked: it may be the one that has to join."""
+    others = [one for one in order if one != node]
+    return (
+        f"rabbitmq_cluster_name: {node} runs alone, and none of {listed(others)} was asked, so it is not known whether "
+        f"it is the one that has to join {cluster}; run the play for all its hosts, without --limit"
+    )
+
+
 def _outside(
-    cluster: str, mine: Mapping[str, Any], node: str, home: set[str], discard: Collection[str]
+    cluster: str, mine: Mapping[str, Any], node: str, home: set[str], answered: str, discard: Collection[str]
 ) -> dict[str, Any]:
+    """`home` are the members of the cluster that the node is not in, `answered` is one of them that runs."""
     others = sorted(set(mine["members"]) - {node})
     if others:
         sentence = (
@@ -171,7 +183,7 @@ def _outside(
         )
         return {"join": "", "refusals": [sentence], "notes": []}
     if _holds_nothing(mine) or node in discard:
-        return {"join": sorted(home)[0], "refusals": [], "notes": []}
+        return {"join": answered, "refusals": [], "notes": []}
     sentence = (
         f"rabbitmq_cluster_discard: {node} made a cluster of its own and holds something ({_amounts(mine)}), which it "
         f"would lose by joining {cluster}; move it first (playbooks/topology_adopt.yml writes the objects down), or "

@@ -19,7 +19,10 @@ _STOPPED_WORDS = re.compile(r"requires the 'rabbit' app to be running|is not run
 _UNREACHED = re.compile(r"unable to perform an operation on node|nodedown")
 _NOT_LET_IN = "Erlang distribution failed"
 _TIMED_OUT = "timed out. Timeout value used"
-_FINDING = re.compile(r"^ +\* (?!suggestion)(.*\S)", re.MULTILINE)  # of the tool's diagnostics
+# Of the tool's diagnostics; what it says of itself helps nobody, and the hash of the cookie is half a secret.
+_FINDING = re.compile(
+    r"^ +\* (?!suggestion|node name:|effective user's home|Erlang cookie hash)(.*\S)", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
