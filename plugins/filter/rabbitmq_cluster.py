@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ..module_utils.brokers.rabbitmq import cluster, formation
+from ..module_utils.brokers.rabbitmq import cluster, formation, healing, membership
 
 HostVars = Mapping[str, Mapping[str, Any]]
 
@@ -56,12 +56,36 @@ def _unsettled(members: list[cluster.Member], name: str, hostvars: HostVars) -> 
     return joined or any(one["refusals"] for one in verdicts)
 
 
+def _healing(
+    hostvars: HostVars,
+    groups: Mapping[str, Collection[str]],
+    name: str,
+    hosts: Collection[str],
+    keep: str = "",
+) -> dict[str, Any]:
+    """Plan the cure of a cluster by what its members in the run said, with hosts in place of nodes to restart."""
+    members = [one for one in cluster.members(hostvars, groups, name) if one["host"] in hosts]
+    said = _said(members, hostvars)
+    names = {one["node"]: one["host"] for one in members}
+    kept = membership.leaving_node(keep, hostvars, groups) or keep
+    plan = healing.plan({own["node"]: own for own in said.values()}, kept)
+    return {**plan, "hosts": [names[node] for node in plan["restart"] if node in names]}
+
+
+def _actor(hostvars: HostVars, hosts: Collection[str], node: str) -> str:
+    """Return the host of a run that acts for the cluster of a node (tasks/remove_member.yml)."""
+    said = {host: (hostvars[host].get("__rabbitmq_cluster_said") or {}).get("own") or {} for host in hosts}
+    return membership.actor(said, node)
+
+
 class FilterModule:
     """Loaded by Ansible under this name."""
 
     def filters(self) -> dict[str, Any]:
         """Return name -> function for each filter."""
         return {
+            "rabbitmq_behind": membership.behind,
+            "rabbitmq_cluster_actor": _actor,
             "rabbitmq_cluster_alike_refusals": _alike,
             "rabbitmq_cluster_host_refusals": cluster.host_refusals,
             "rabbitmq_cluster_members": cluster.members,
@@ -71,6 +95,12 @@ class FilterModule:
             "rabbitmq_cluster_unsettled": _unsettled,
             "rabbitmq_cluster_verdict": _verdict,
             "rabbitmq_formation": formation.plan,
+            "rabbitmq_growth": membership.growth,
+            "rabbitmq_leaving_host": membership.leaving_host,
+            "rabbitmq_leaving_node": membership.leaving_node,
+            "rabbitmq_leaving_refusals": membership.leaving_refusals,
             "rabbitmq_looked_for": formation.looked_for,
+            "rabbitmq_healing": _healing,
             "rabbitmq_joining_refusals": formation.joining_refusals,
+            "rabbitmq_shrinking": membership.shrinking,
         }

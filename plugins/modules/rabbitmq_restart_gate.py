@@ -19,6 +19,12 @@ options:
     type: list
     elements: str
     default: []
+  leaving:
+    description: >-
+      Name of another member that is to be taken out of the cluster. The question is then whether those that stay run,
+      agree and can do without it.
+    type: str
+    default: ''
   interrupts:
     description: Whether the service of the cluster may stand still while the node is away.
     type: bool
@@ -89,6 +95,7 @@ def main() -> None:
         argument_spec={
             "declared": {"type": "list", "elements": "str", "default": []},
             "interrupts": {"type": "bool", "default": False},
+            "leaving": {"type": "str", "default": ""},
             "meanwhile": {"type": "str", "default": ""},
             "timeout": {"type": "float", "default": 120},
             "unit": {"type": "str", "default": "rabbitmq-server.service"},
@@ -110,7 +117,10 @@ def main() -> None:
         host = socket.gethostname().split(".")[0]
         told = tools.sentence(host, ["rabbitmqctl", "eval"], trouble, given["meanwhile"])
         module.fail_json(msg=told, asked=trouble.asked)
-    found = restart_gate.verdict(asked, given["declared"], given["interrupts"])
+    if given["leaving"]:
+        found = restart_gate.without(asked, given["leaving"])
+    else:
+        found = restart_gate.verdict(asked, given["declared"], given["interrupts"])
     module.exit_json(
         changed=False,
         node=asked["node"],

@@ -76,3 +76,18 @@ class Cluster:
     def is_whole(self) -> bool:
         """Whether every member runs and sees the same members, all of them running."""
         return self.views() == [(NAME, sorted(self.nodes), sorted(self.nodes))] * len(self.hosts)
+
+    def declare(self, name: str, kind: str, on: hosts.Host) -> None:
+        """Declare a durable queue of vhost / on a member."""
+        arguments = f'[{{<<"x-queue-type">>, longstr, <<"{kind}">>}}]'
+        resource = f'rabbit_misc:r(<<"/">>, queue, <<"{name}">>)'
+        said = on.evaluate(
+            f'element(1, rabbit_amqqueue:declare({resource}, true, false, {arguments}, none, <<"test">>)).'
+        )
+        assert said.strip() in ("new", "existing"), said
+
+    def replicas(self, name: str) -> list[str]:
+        """The nodes with a replica of a quorum queue of vhost /."""
+        first = next(one for one in self.hosts if one.broker_pid())
+        said = json.loads(first.run(f"rabbitmq-queues --quiet --formatter json quorum_status {name}"))
+        return sorted(one["Node Name"] for one in said)

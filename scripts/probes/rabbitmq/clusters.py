@@ -53,19 +53,19 @@ def _all_well(nodes: Sequence[dict[str, Any]]) -> None:
     down = sorted(node["name"] for node in nodes if not node.get("running"))
     if down:
         raise Failed(
-            f"{', '.join(down)} is a member that this one does not see running.",
+            f"{', '.join(down)}: this member does not see {'it' if len(down) == 1 else 'them'} running.",
             "It is down, cut off, or was left apart by a short partition, of which there is no other sign "
             "(rabbitmq-server issue 17319).",
-            "Start it (`systemctl status rabbitmq-server` there); if it runs, restart the members that do not see it, "
-            "one at a time.",
+            "Start it (`systemctl status rabbitmq-server` there); if it runs, playbooks/rabbitmq_heal.yml restarts the "
+            "members that most do not see.",
         )
     parted = sorted({str(other) for node in nodes for other in node.get("partitions") or ()})
     if parted:
         raise Failed(
             f"The cluster is partitioned: {', '.join(parted)} is parted from others.",
             "Its parts may hold different things, and do not come together by themselves.",
-            "Decide which part is to be kept, and restart the members of the other one "
-            "(`systemctl restart rabbitmq-server`).",
+            "playbooks/rabbitmq_heal.yml keeps the part with a majority, or the one that you name, and restarts the "
+            "others.",
         )
 
 

@@ -54,3 +54,43 @@ def test_nobody_but_the_members_is_listened_to_between_nodes(cluster: Cluster) -
         lines = one.run("ss -ltnH '( sport = :4369 or sport = :25672 )'").splitlines()
         addresses = {line.split()[3].rpartition(":")[0] for line in lines}
         assert addresses <= {one.address, "127.0.0.1"}, lines
+
+
+def test_a_member_in_maintenance_is_the_only_one(cluster: Cluster) -> None:
+    first, second = cluster.names[:2]
+    cluster.run("playbooks/rabbitmq_drain.yml").refused("--limit: 3 hosts are to go into maintenance")
+    cluster.run("playbooks/rabbitmq_drain.yml", "--limit", first).succeeded()
+    assert not hosts.listens(cluster.hosts[0].address, 5672)
+    cluster.run("playbooks/rabbitmq_drain.yml", "--limit", second).refused(
+        f"the cluster cannot spare {cluster.nodes[1]} now", f"{cluster.nodes[0]} is in maintenance"
+    )
+    cluster.run("playbooks/rabbitmq_revive.yml", "--limit", first).succeeded()
+    assert hosts.listens(cluster.hosts[0].address, 5672)
+
+
+def test_a_member_leaves_with_its_replicas_made_up_for(cluster: Cluster) -> None:
+    leaving = cluster.nodes[2]
+    cluster.declare("replicated", "quorum", cluster.hosts[0])
+    cluster.declare("alone", "classic", cluster.hosts[2])
+    remove = ("playbooks/rabbitmq_remove_member.yml", "-e", f"rabbitmq_leaving={cluster.names[2]}")
+    cluster.run(*remove).refused(
+        "rabbitmq_cluster_two_members: without",
+        f"1 queue is on {leaving} and nowhere else: 'alone' of vhost '/'",
+    )
+    assert cluster.is_whole()
+    cluster.run(*remove, rabbitmq_cluster_two_members=True, rabbitmq_cluster_discard=[leaving]).succeeded()
+    pair = sorted(cluster.nodes[:2])
+    assert cluster.views() == [(NAME, pair, pair)] * 2
+    assert cluster.replicas("replicated") == pair
+    data = cluster.hosts[2].attempt(f"test -e /var/lib/rabbitmq/mnesia/{leaving}")
+    assert data.returncode != 0 and cluster.hosts[2].broker_pid() == 0
+    cluster.run(*remove).refused("rabbitmq_leaving: no node that runs", "or it is out already")
+
+
+def test_it_comes_back_as_a_new_one_and_gets_the_replicas_that_are_missing(cluster: Cluster) -> None:
+    cluster.run("site.yml").succeeded()
+    assert cluster.is_whole()
+    run = cluster.run("playbooks/rabbitmq_grow.yml").succeeded()
+    assert f"(on {cluster.nodes[2]})" in run.sentence
+    assert cluster.replicas("replicated") == sorted(cluster.nodes)
+    assert "no quorum queue or stream lacks a replica" in cluster.run("playbooks/rabbitmq_grow.yml").sentence

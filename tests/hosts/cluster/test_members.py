@@ -70,7 +70,7 @@ def test_while_a_member_is_down_no_other_is_restarted(cluster: Cluster) -> None:
     run.refused(f"the cluster cannot spare {cluster.nodes[0]} now", f"{cluster.nodes[2]} is down")
     assert cluster.pids() == pids
     cluster.probes("--only", "cluster.members,cluster.quorum", "--broker", cluster.names[0]).refused(
-        f"{cluster.nodes[2]} is a member that this one does not see running", "Of 3 replicas 2 are online"
+        f"{cluster.nodes[2]}: this member does not see it running", "Of 3 replicas 2 are online"
     )
     cluster.hosts[2].run("systemctl start rabbitmq-server")
     hosts.wait_for("all members", cluster.is_whole, 120, 2)

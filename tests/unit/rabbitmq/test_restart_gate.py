@@ -6,7 +6,7 @@ The laws first, for clusters of one to ten nodes in every mixture of states; the
 from __future__ import annotations
 
 import pytest
-from brokers.rabbitmq.restart_gate import ACCEPT, GO, REFUSE, WAIT, Verdict, verdict
+from brokers.rabbitmq.restart_gate import ACCEPT, GO, REFUSE, WAIT, Verdict, verdict, without
 from hypothesis import assume, given, strategies as st
 
 CLIENTS = ["amqp", "clustering", "http", "stomp"]
@@ -229,7 +229,7 @@ def test_the_second_of_three_is_refused_without_any_quorum_queue():
         (
             {1: {"partitions": ["rabbit@n2"]}, 2: {"partitions": ["rabbit@n1"]}},
             REFUSE,
-            ("rabbit@n1 is parted from rabbit@n2; rabbit@n2 is parted from rabbit@n1", "restart the members"),
+            ("rabbit@n1 is parted from rabbit@n2; rabbit@n2 is parted from rabbit@n1", "rabbitmq_heal.yml"),
         ),
         ({1: {"drained": True}}, REFUSE, ("rabbit@n1 is in maintenance", "`rabbitmq-upgrade revive` on n1")),
         ({0: {"alarms": [["memory", "rabbit@n1"]]}}, WAIT, ("rabbit@n1 has a memory alarm", "give it room")),
@@ -238,7 +238,7 @@ def test_the_second_of_three_is_refused_without_any_quorum_queue():
         (
             {1: {"sees": ["rabbit@n0", "rabbit@n1"]}},
             WAIT,
-            ("rabbit@n1 does not see rabbit@n2 running, which answers", "restart by hand"),
+            ("rabbit@n1 does not see rabbit@n2 running, which answers", "playbooks/rabbitmq_heal.yml"),
         ),
         (
             {1: {"members": ["rabbit@n1", "rabbit@n0"]}},
@@ -342,3 +342,28 @@ def test_many_names_are_counted():
     found = verdict(down(10, *range(1, 10)))
     assert len(found.sentences) == 9
     assert "rabbit@n5 and 4 more go on" in verdict(said(10)).sentences[0]
+
+
+# --- a member that leaves for good --------------------------------------------------------------------------
+
+
+def test_a_member_may_leave_whether_it_runs_or_not():
+    leaving = names(3)[2]
+    assert without(said(), leaving) == Verdict(GO, ())
+    assert without(down(3, 2), leaving) == Verdict(GO, ())
+    parted = said(changes={0: {"partitions": [leaving], "sees": names(2)}, 2: {"partitions": names(2)}})
+    assert without(parted, leaving) == Verdict(GO, ()), "it is what is wrong"
+
+
+def test_those_that_stay_have_to_run_and_agree():
+    leaving = names(3)[2]
+    found = without(down(3, 1), leaving)
+    assert (
+        found.answer == REFUSE
+        and "rabbit@n1 is down" in found.sentences[0]
+        and ACCEPT not in found.sentences[0]
+    )
+    parted = said(changes={0: {"partitions": [names(3)[1]]}})
+    assert "the cluster is partitioned" in without(parted, leaving).sentences[0]
+    assert without(said(changes={1: {"sees": names(1)}}), leaving).answer == WAIT
+    assert without(said(changes={1: {"drained": True}}), leaving).answer == REFUSE

@@ -198,8 +198,9 @@ def _disagreements(
     found = []
     if mine["partitions"]:
         found.append(
-            f"{node}: is parted from {listed(sorted(mine['partitions']))}, and what the parts hold may differ: decide "
-            "which part is to be kept, and restart the members of the other one (`systemctl restart rabbitmq-server`)"
+            f"{node}: is parted from {listed(sorted(mine['partitions']))}, and what the parts hold may differ: "
+            "playbooks/rabbitmq_heal.yml keeps the part with a majority, or the one that you name, and restarts the "
+            "others"
         )
     if set(mine["members"]) != home:
         found.append(
@@ -209,8 +210,8 @@ def _disagreements(
     unseen = sorted((set(views) & home) - set(mine["sees"]))
     if unseen and not mine["partitions"]:
         found.append(
-            f"{node}: does not see {listed(unseen)}, which runs: restart {node} "
-            f"(`systemctl restart rabbitmq-server` on {_host(node)}) if that lasts"
+            f"{node}: does not see {listed(unseen)}, which runs: "
+            "playbooks/rabbitmq_heal.yml restarts the one that most do not see, if that lasts"
         )
     return found
 

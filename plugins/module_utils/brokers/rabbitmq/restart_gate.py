@@ -128,9 +128,8 @@ def _partitions(cluster: Cluster) -> list[Finding]:
     told = "; ".join(f"{name} is parted from {_names(others)}" for name, others in parted.items())
     return [
         Finding(
-            f"the cluster is partitioned ({told}), and what its parts hold may differ: decide which part is to be "
-            "kept, restart the members of the other one by hand (`systemctl restart rabbitmq-server`), and run this "
-            "again"
+            f"the cluster is partitioned ({told}), and what its parts hold may differ: playbooks/rabbitmq_heal.yml "
+            "keeps the part with a majority, or the one that you name, and restarts the others; run this again after it"
         )
     ]
 
@@ -156,8 +155,7 @@ def _disagreement(cluster: Cluster) -> list[Finding]:
             found.append(
                 Finding(
                     f"{name} does not see {_names(unseen)} running, which answers: if that does not end by itself, "
-                    f"restart by hand those that the most members do not see (`systemctl restart rabbitmq-server` "
-                    f"on {', '.join(_host(one) for one in unseen[:_FEW])}), one after the other",
+                    "playbooks/rabbitmq_heal.yml restarts those that most members do not see",
                     passes=True,
                 )
             )
@@ -336,3 +334,30 @@ def verdict(asked: Mapping[str, Any], declared: Iterable[str] = (), interrupts: 
     if accepted:
         return Verdict(GO, (f"rabbitmq_accept_interruption lets {cluster.node} go all the same", *accepted))
     return Verdict(GO, (_costs(cluster),))
+
+
+def without(asked: Mapping[str, Any], leaving: str) -> Verdict:
+    """Return whether a member may be taken out of the cluster, by what the members that stay say of each other.
+
+    `asked` is what members.question() answered on one that stays. Whether `leaving` itself runs is not looked at.
+    """
+
+    def less(names: Iterable[str]) -> list[str]:
+        return [name for name in names if name != leaving]
+
+    views = {
+        node: view
+        if "unread" in view
+        else {**view, **{key: less(view[key]) for key in ("members", "sees", "partitions")}}
+        for node, view in asked["views"].items()
+        if node != leaving
+    }
+    cluster = Cluster(asked["node"], views, asked, frozenset())
+    looks = (_absent, _partitions, _disagreement, _maintenance, _deaf)
+    found = [finding for look in looks for finding in look(cluster)]
+    if not found:
+        return Verdict(GO, ())
+    passing = all(finding.passes for finding in found)
+    return Verdict(
+        WAIT if passing else REFUSE, tuple(one.sentence.replace(f", {ACCEPT}", "") for one in found)
+    )

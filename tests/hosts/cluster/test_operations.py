@@ -1,0 +1,165 @@
+"""What operators do to a cluster as a whole: two of them at once, lost members, partitions, the power that goes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import hosts
+import pytest
+from brokers.rabbitmq import operation
+from clusters import INVENTORY, NAME, Cluster
+
+pytestmark = pytest.mark.drill
+
+REMOVE = "playbooks/rabbitmq_remove_member.yml"
+ALL_AT_ONCE = {"rabbitmq_accept_interruption": True}
+
+
+@pytest.fixture(scope="module")
+def inventory() -> str:
+    """Where this folder's hosts stand."""
+    return INVENTORY
+
+
+@pytest.fixture(scope="module")
+def cluster(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller) -> Cluster:
+    """Three hosts that are one cluster, with a quorum queue."""
+    found = Cluster(fresh(*(f"co-4-0-{letter}" for letter in "abc")), controller, hosts.settings())
+    found.run("site.yml").succeeded()
+    found.declare("replicated", "quorum", found.hosts[0])
+    return found
+
+
+def killed(cluster: Cluster, task: str, *command: str, **changes: object) -> None:
+    """Begin a run of a playbook and kill it as it comes to a task."""
+    line, home = cluster.command(*command, **changes)
+    with cluster.controller.start(line, home) as process:
+        assert process.stdout is not None
+        for printed in process.stdout:
+            if printed.startswith("TASK") and task in printed:
+                break
+        hosts.kill(process)
+
+
+def ask(cluster: Cluster, what: str, state: str) -> str:
+    """Take or release the lock as another operator does, on a controller of their own."""
+    me = {"by": "bob@elsewhere", "run": "bob@elsewhere/1", "what": what}
+    snippet = operation.question(me, state)
+    return cluster.hosts[1].run(f"rabbitmqctl eval {shlex.quote('begin' + snippet + ' end.')}")
+
+
+@contextmanager
+def cut_off(cluster: Cluster, at: int) -> Iterator[None]:
+    """Let no packet pass between a member and the others."""
+    others = [one.address for one in cluster.hosts if one is not cluster.hosts[at]]
+    cluster.hosts[at].run("; ".join(f"ip route add blackhole {address}" for address in others))
+    try:
+        yield
+    finally:
+        cluster.hosts[at].run("; ".join(f"ip route del blackhole {address}" for address in others))
+
+
+def test_of_two_operators_the_second_is_refused_and_told_who_is_first(cluster: Cluster) -> None:
+    pids = cluster.pids()
+    assert "taken => true" in ask(cluster, "an upgrade", "held")
+    for playbook in ("playbooks/rabbitmq_restart.yml", "playbooks/rabbitmq_grow.yml"):
+        cluster.run(playbook).refused("bob@elsewhere has an operation on this cluster under way (an upgrade)")
+    cluster.run("playbooks/rabbitmq_stop.yml", **ALL_AT_ONCE).refused("bob@elsewhere has an operation")
+    assert cluster.pids() == pids
+    run = cluster.run("playbooks/rabbitmq_grow.yml", rabbitmq_break_lock=True).succeeded()
+    assert "bob@elsewhere began an operation on this cluster (an upgrade)" in run.sentence
+    assert "taken => true" in ask(cluster, "x", "held"), "it is free again"
+    ask(cluster, "x", "released")
+
+
+@pytest.mark.parametrize(
+    "task", ["4. Have others take", "5. Stop the node", "6. Take it out", "7. Remove what"]
+)
+def test_a_removal_that_was_killed_is_finished_by_the_next_run(cluster: Cluster, task: str) -> None:
+    word = {"rabbitmq_cluster_two_members": True}
+    command = (REMOVE, "-e", f"rabbitmq_leaving={cluster.names[2]}")
+    killed(cluster, task, *command, **word)
+    cluster.run(*command, **word).succeeded()
+    pair = sorted(cluster.nodes[:2])
+    assert cluster.views() == [(NAME, pair, pair)] * 2
+    assert cluster.replicas("replicated") == pair
+    cluster.run("site.yml").succeeded()
+    cluster.run("playbooks/rabbitmq_grow.yml").succeeded()
+    assert cluster.is_whole() and cluster.replicas("replicated") == sorted(cluster.nodes)
+
+
+def test_a_host_that_is_gone_is_taken_out_and_replaced(cluster: Cluster) -> None:
+    name, node = cluster.names[2], cluster.nodes[2]
+    cluster.declare("only there", "classic", cluster.hosts[2])
+    hosts.testbed("down", name, inventory=INVENTORY)
+    command = (REMOVE, "-e", f"rabbitmq_leaving={name}")
+    cluster.run(*command).refused(f"1 queue is on {node} and nowhere else: 'only there' of vhost '/'")
+    run = cluster.run(*command, rabbitmq_cluster_discard=[node]).succeeded()
+    assert "Its host was not reached" in run.sentence
+    assert cluster.replicas("replicated") == sorted(cluster.nodes[:2])
+    hosts.testbed("reset", name, inventory=INVENTORY)
+    cluster.run("site.yml").succeeded()
+    cluster.run("playbooks/rabbitmq_grow.yml").succeeded()
+    assert cluster.is_whole() and cluster.replicas("replicated") == sorted(cluster.nodes)
+
+
+def test_a_partition_that_stays_is_named_and_cured(cluster: Cluster) -> None:
+    ignore = "application:set_env(rabbit, cluster_partition_handling, ignore)."
+    for one in cluster.hosts:
+        one.evaluate(ignore)
+    pids = cluster.pids()
+    with cut_off(cluster, 2):
+        hosts.wait_for(
+            "the cut to be seen", lambda: cluster.nodes[2] not in str(cluster.views()[0][2]), 150, 2
+        )
+        hosts.wait_for("its other side", lambda: cluster.views()[2][2] == [cluster.nodes[2]], 150, 2)
+    hosts.wait_for("the partition", lambda: "cannot communicate" in status(cluster.hosts[0]), 60, 2)
+    cluster.probes("--only", "cluster.members").refused("playbooks/rabbitmq_heal.yml")
+    cluster.run("playbooks/rabbitmq_restart.yml").refused("the cluster is partitioned")
+    cluster.run("site.yml").refused("is parted from", "playbooks/rabbitmq_heal.yml")
+    assert cluster.pids() == pids
+    run = cluster.run("playbooks/rabbitmq_heal.yml").succeeded()
+    assert f"{cluster.nodes[2]}: to be restarted" in run.sentence
+    assert cluster.is_whole()
+    assert cluster.pids()[:2] == pids[:2], "the part with a majority stays as it is"
+    assert "none is restarted" in cluster.run("playbooks/rabbitmq_heal.yml").succeeded().sentence
+
+
+def status(where: hosts.Host) -> str:
+    """What a member says of its cluster, as people read it."""
+    return where.run("rabbitmqctl --quiet cluster_status")
+
+
+def test_a_whole_cluster_is_stopped_for_the_word_alone_and_starts(cluster: Cluster) -> None:
+    cluster.run("playbooks/rabbitmq_stop.yml").refused("rabbitmq_accept_interruption: this stops every node")
+    part = cluster.run("playbooks/rabbitmq_stop.yml", "--limit", cluster.names[0], **ALL_AT_ONCE)
+    part.refused("--limit: leaves out")
+    assert cluster.is_whole()
+    cluster.run("playbooks/rabbitmq_stop.yml", **ALL_AT_ONCE).succeeded()
+    assert cluster.pids() == [0, 0, 0]
+    cluster.run("playbooks/rabbitmq_start.yml").succeeded()
+    assert cluster.is_whole()
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
+def test_machines_that_lose_power_come_back_in_any_order(cluster: Cluster, order: tuple[int, ...]) -> None:
+    for one in cluster.hosts:
+        one.run("systemctl kill --signal=KILL rabbitmq-server; systemctl stop rabbitmq-server || true")
+    for at in order:
+        cluster.hosts[at].run("systemctl start --no-block rabbitmq-server && sleep 3")
+    hosts.wait_for("the cluster", cluster.is_whole, 180, 3)
+
+
+def test_one_node_goes_on_without_the_others_for_the_word_alone(cluster: Cluster) -> None:
+    force = "playbooks/rabbitmq_force_boot.yml"
+    cluster.run(force).refused("rabbitmq_force_boot: is not set", "choose the one that was stopped last")
+    cluster.run(force, rabbitmq_force_boot=cluster.names[1]).refused(
+        "its node runs, so that there is nothing to force"
+    )
+    cluster.run("playbooks/rabbitmq_stop.yml", **ALL_AT_ONCE).succeeded()
+    cluster.run(force, rabbitmq_force_boot=cluster.names[1]).succeeded()
+    assert cluster.hosts[1].broker_pid() and not cluster.hosts[0].broker_pid()
+    cluster.run("playbooks/rabbitmq_start.yml").succeeded()
+    assert cluster.is_whole()
