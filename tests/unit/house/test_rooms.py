@@ -15,7 +15,8 @@ LIBRARY = {
     "rabbitmq": {"host"},
     "topology": {"host", "rabbitmq"},
     "activemq": {"host"},
-    "inventory": {"host", "rabbitmq", "activemq"},
+    "balancer": {"rabbitmq", "activemq"},
+    "inventory": {"host", "rabbitmq", "activemq", "balancer"},
 }
 PROBER = {
     "wire": set(),

@@ -221,3 +221,51 @@ def test_a_node_with_both_is_probed_inside_tls_where_an_authority_can_be_trusted
     assert entry["amqp"]["port"] == port
     assert "plain_port" not in entry["amqp"], "it is open on purpose"
     assert [one["port"] for one in entry["listeners"]] == [5672, 15672, 61613, 5671, 15671, 61614]
+
+
+def member(number, **variables):
+    name = f"mq{number}"
+    return rabbit(
+        inventory_hostname=name,
+        ansible_host=f"10.0.0.{number}",
+        rabbitmq_cluster_name="prod",
+        rabbitmq_plugins=["rabbitmq_management", "rabbitmq_stomp"],
+        rabbitmq_management_address="0.0.0.0",  # noqa: S104
+        **variables,
+    )
+
+
+def front(**variables):
+    return {"inventory_hostname": "front", "ansible_host": "10.0.0.10", **variables}
+
+
+def test_a_balancer_is_a_broker_at_its_own_address_and_no_member(read):
+    *members, broker = read(render(rabbitmq=[member(1), member(2)], haproxy=[front(haproxy_amqp_port=5673)]))
+    assert [one.cluster for one in members] == ["prod", "prod"]
+    assert (broker.name, broker.kind, broker.cluster, broker.listeners) == ("front", "rabbitmq", None, None)
+    assert (broker.user, broker.vhost) == ("smoke", "brokerkit-smoke")
+    assert places(broker) == {"amqp": "10.0.0.10:5673", "stomp": "10.0.0.10:61613"}
+
+
+def test_the_management_api_is_asked_through_a_balancer_that_has_a_port_for_it(read):
+    given = front(haproxy_management_port=15672, haproxy_address="10.0.0.11")
+    *_, broker = read(render(rabbitmq=[member(1)], haproxy=[given]))
+    assert str(broker.endpoints["management"]) == "10.0.0.11:15672"
+
+
+def test_behind_a_balancer_the_members_authority_is_trusted(read, certificate):
+    given = {"rabbitmq_tls": "only", "endpoint_ca_file": certificate[0]}
+    *_, broker = read(render(rabbitmq=[member(1, **given)], haproxy=[front()]))
+    assert places(broker) == {"amqp": "10.0.0.10:5671", "stomp": "10.0.0.10:61614"}
+    assert {one.tls.ca_file for one in broker.endpoints.values()} == {certificate[0]}
+
+
+def test_a_balancer_on_a_members_host_has_a_name_of_its_own(read):
+    both = member(1, haproxy_amqp_port=5673, haproxy_stomp_port=0)
+    found = read(render(rabbitmq=[both], haproxy=[both]))
+    assert [one.name for one in found] == ["mq1", "mq1-haproxy"]
+
+
+def test_a_balancer_in_front_of_no_cluster_is_none(read):
+    (broker,) = read(render(rabbitmq=[rabbit()], haproxy=[front()]))
+    assert broker.name == "rabbit1"

@@ -8,7 +8,7 @@ import pytest
 from brokers.inventory.shared_machines import port_collisions, refusals
 from role_files import defaults
 
-DEFAULTS = {name: defaults(name) for name in ("rabbitmq", "activemq")}
+DEFAULTS = {name: defaults(name) for name in ("rabbitmq", "activemq", "haproxy")}
 
 
 def found(rabbit: dict[str, Any], active: dict[str, Any]) -> list[str]:
@@ -103,3 +103,11 @@ def test_ports_of_listeners_with_tls_collide_as_well():
     assert found({"rabbitmq_tls": "off", "rabbitmq_stomp_port": 61623}, connectors) == []
     (sentence,) = found({"rabbitmq_stomp_port": 61612}, {"activemq_tls": "only"})
     assert "rabbitmq_stomp_port" in sentence and "61612" in sentence
+
+
+def test_a_balancer_on_a_brokers_host_needs_ports_of_its_own():
+    own = {"haproxy_amqp_port": 5673, "haproxy_stomp_port": 61623}
+    groups = {"rabbitmq": ["mq1"], "haproxy": ["mq1"]}
+    sentences = refusals({"mq1": {"ansible_host": "10.0.0.5"}}, groups, DEFAULTS)
+    assert any("haproxy_amqp_port: port 5672 of mq1" in one for one in sentences)
+    assert refusals({"mq1": {"ansible_host": "10.0.0.5", **own}}, groups, DEFAULTS) == []

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..activemq.connectors import closed_port, connectors
 from ..activemq.tls import client_certificate
+from ..balancer import settings as balancers
 from ..host.exchange import write
 from ..rabbitmq import tls
 from ..rabbitmq.listeners import enabled, listeners
@@ -190,6 +191,42 @@ def _stomp(connector: Mapping[str, Any], host: Variables, closed: int | None) ->
     return {**found, "client_certificate": client_certificate(connector["options"])}
 
 
+_PLACES = {"amqp": ("amqp", "amqps"), "stomp": ("stomp", "stomps")}
+_PLACES["management"] = ("management", "management-tls")
+
+
+def balancer(
+    host: Variables,
+    hosts: Mapping[str, Variables],
+    groups: Mapping[str, list[str]],
+    defaults: Mapping[str, Mapping[str, Any]],
+    name: str,
+) -> Entry | None:
+    """Return the entry of a host of the group haproxy: a broker at another address; None where it stands for none.
+
+    It has the login of the members, and is no member: what is asked of each host of a cluster is not asked of it.
+    Inside TLS clients see the certificates of the members, so the same authority is trusted.
+    """
+    settings = {key: host.get(key, default) for key, default in defaults["haproxy"].items()}
+    behind = balancers.members(settings, hosts, groups)
+    if not behind:
+        return None
+    member = rabbitmq(hosts[behind[0]["host"]], defaults["rabbitmq"])
+    ports = {
+        one["name"]: one["port"] for one in balancers.services(settings, hosts, groups, defaults["rabbitmq"])
+    }
+    entry = {key: member[key] for key in ("kind", "vhost", "denied_vhost", "user", "password")}
+    for protocol, (plain, secured) in _PLACES.items():
+        there = member[protocol]
+        port = ports.get(secured if there and there["tls"] else plain)
+        kept = {key: value for key, value in (there or {}).items() if key != "plain_port"}
+        entry[protocol] = {**kept, "port": port} if there and port else None
+    own = host.get("haproxy_address")
+    reached = host.get("endpoint_host") or host.get("ansible_host") or host["inventory_hostname"]
+    entry["host"] = own if own and own not in ("0.0.0.0", "::") else reached  # noqa: S104 - compared, not bound
+    return {"name": name, **entry, "listeners": None}
+
+
 def document(
     hosts: Mapping[str, Variables],
     groups: Mapping[str, list[str]],
@@ -205,6 +242,10 @@ def document(
     for name in sorted(groups.get("activemq") or []):
         label = f"{name}-activemq" if name in nodes else name
         brokers.append(activemq(hosts[name], defaults["activemq"], label))
+    for name in sorted(groups.get("haproxy") or []):
+        label = f"{name}-haproxy" if name in {one["name"] for one in brokers} else name
+        entry = balancer(hosts[name], hosts, groups, defaults, label)
+        brokers += [entry] if entry and any(entry[protocol] for protocol in _PLACES) else []
     return {"schema": SCHEMA, "brokers": [{**one, "inventory": inventory} for one in brokers]}
 
 

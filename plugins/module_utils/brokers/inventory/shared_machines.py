@@ -13,6 +13,7 @@ from typing import Any
 
 from ..activemq.connectors import overlap
 from ..activemq.management import listeners as activemq_listeners
+from ..balancer import settings as balancers
 from ..rabbitmq.settings import listeners as rabbitmq_listeners
 
 _SUFFIXES = ("_port", "_address", "_plugins", "_connectors", "_console", "rabbitmq_tls", "activemq_tls")
@@ -35,7 +36,16 @@ def _of_activemq(settings: dict[str, Any]) -> list[dict[str, Any]]:
     return activemq_listeners(settings)
 
 
-_LISTENERS = {"rabbitmq": _of_rabbitmq, "activemq": _of_activemq}
+def _of_haproxy(settings: dict[str, Any]) -> list[dict[str, Any]]:
+    ports = {kind.variable: int(settings[kind.variable]) for kind in balancers.KINDS}
+    return [
+        {"variable": variable, "address": settings["haproxy_address"], "port": port}
+        for variable, port in ports.items()
+        if port
+    ]
+
+
+_LISTENERS = {"rabbitmq": _of_rabbitmq, "activemq": _of_activemq, "haproxy": _of_haproxy}
 
 
 def machine(name: str, variables: Mapping[str, Any]) -> tuple[str, str]:

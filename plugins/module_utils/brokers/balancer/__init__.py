@@ -1,0 +1,1 @@
+"""A balancer in front of a cluster: what it passes on, and the process that does."""
