@@ -183,7 +183,12 @@ DRILLS = (
         280,
         (tests(*DRILL, "tests/hosts/tls"),),
     ),
-    Part("cluster", "clusters of RabbitMQ 3.8 and 3.10", 600, (tests(*DRILL, "tests/hosts/cluster"),)),
+    Part(
+        "cluster",
+        "clusters of RabbitMQ 3.8 and 3.10; on 4.0 operations that are killed half-way, partitions, lost machines",
+        1700,
+        (tests(*DRILL, "tests/hosts/cluster"),),
+    ),
     Part(
         "networks",
         "molecule: ActiveMQ on Debian 11, 12 and 13, an archive, a network of brokers, a master and a slave",
