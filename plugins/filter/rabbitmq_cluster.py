@@ -67,7 +67,9 @@ def _healing(
     members = [one for one in cluster.members(hostvars, groups, name) if one["host"] in hosts]
     said = _said(members, hostvars)
     names = {one["node"]: one["host"] for one in members}
-    kept = membership.leaving_node(keep, hostvars, groups) or keep
+    kept = membership.node_named(keep, hostvars, groups) or keep
+    if kept not in names and membership.host_of(kept, hostvars, groups):
+        kept = ""  # it names a member of another cluster of the inventory
     plan = healing.plan({own["node"]: own for own in said.values()}, kept)
     return {**plan, "hosts": [names[node] for node in plan["restart"] if node in names]}
 
@@ -96,8 +98,8 @@ class FilterModule:
             "rabbitmq_cluster_verdict": _verdict,
             "rabbitmq_formation": formation.plan,
             "rabbitmq_growth": membership.growth,
-            "rabbitmq_leaving_host": membership.leaving_host,
-            "rabbitmq_leaving_node": membership.leaving_node,
+            "rabbitmq_host_of_node": membership.host_of,
+            "rabbitmq_node_named": membership.node_named,
             "rabbitmq_leaving_refusals": membership.leaving_refusals,
             "rabbitmq_looked_for": formation.looked_for,
             "rabbitmq_healing": _healing,

@@ -66,14 +66,10 @@ notice: {description: Whose lock was taken over; empty if nobody's., returned: s
 holder: {description: 'Who has the lock: by, run, what, since, seen, age.', returned: failure, type: dict}
 """
 
-import socket
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host import facts
 from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.rabbitmq import (
-    evaluation,
+    asking,
     operation,
-    tools,
 )
 
 
@@ -96,19 +92,13 @@ def main() -> None:
     state = "seen" if module.check_mode and given["state"] == "held" else given["state"]
     if module.check_mode and state == "released":
         module.exit_json(changed=False, taken=False, notice="")
-    host = socket.gethostname().split(".")[0]
+    host = asking.host()
     me = {"by": given["by"], "run": given["run"], "what": given["what"]}
     code = operation.question(me, state, tuple(given["gone"]), given["take_over"])
     try:
-        trouble = tools.of_the_unit(given["unit"], facts.unit(given["unit"]))
-        if trouble is None:
-            said = tools.run(evaluation.command(code), given["timeout"])
-            trouble = tools.of_the_words(said, given["timeout"]) if said.code != 0 else None
-    except FileNotFoundError as error:
-        trouble = tools.Trouble(False, f"cannot run: '{error.filename}' is missing", "install it again")
-    if trouble is not None:
-        module.fail_json(msg=tools.sentence(host, ["rabbitmqctl", "eval"], trouble))
-    answer = evaluation.value(said.output)
+        answer = asking.ask(code, given["timeout"], given["unit"])
+    except asking.Unasked as error:
+        module.fail_json(msg=str(error))
     if state != "released" and not answer["taken"]:
         module.fail_json(msg=operation.refusal(host, answer["holder"]), holder=answer["holder"] or {})
     # A lease is no change of the broker, as `changed` counts them: a second run has one too.

@@ -55,33 +55,18 @@ queues:
   type: list
 """
 
-import socket
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host import facts
 from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.rabbitmq import (
-    evaluation,
+    asking,
     replicas,
-    tools,
 )
 
 
-class Unasked(Exception):
-    """The node could not be asked; the message is the sentence."""
-
-
-def _ask(code, seconds, host):
-    said = tools.run(evaluation.command(code), seconds)
-    if said.code != 0:
-        raise Unasked(tools.sentence(host, ["rabbitmqctl", "eval"], tools.of_the_words(said, seconds)))
-    return evaluation.value(said.output)
-
-
-def _change(wanted, seconds, host):
+def _change(wanted, seconds, unit):
     """Make the changes; return those that were not made, as sentences."""
-    answers = [why for code in replicas.changes(wanted) for why in _ask(code, seconds, host)]
+    answers = [why for code in replicas.changes(wanted) for why in asking.ask(code, seconds, unit)]
     return [
-        f"{host}: the replica of '{one['name']}' (vhost '{one['vhost']}') on {one['node']} was not "
+        f"{asking.host()}: the replica of '{one['name']}' (vhost '{one['vhost']}') on {one['node']} was not "
         f"{'added' if one['do'] == 'add' else 'removed'}: {why}"
         for one, why in zip(wanted, answers)
         if why
@@ -99,18 +84,12 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    given, host = module.params, socket.gethostname().split(".")[0]
-    trouble = tools.of_the_unit(given["unit"], facts.unit(given["unit"]))
-    if trouble is not None:
-        module.fail_json(msg=tools.sentence(host, ["rabbitmqctl", "eval"], trouble))
+    given = module.params
+    seconds, unit = given["timeout"], given["unit"]
     try:
-        failed = [] if module.check_mode else _change(given["changes"], given["timeout"], host)
-        listed = _ask(replicas.listing(given["states"]), given["timeout"], host)
-    except FileNotFoundError as error:
-        module.fail_json(
-            msg=f"{host}: cannot run '{error.filename}': it is missing; install rabbitmq-server again."
-        )
-    except (Unasked, evaluation.Unanswered) as error:
+        failed = [] if module.check_mode else _change(given["changes"], seconds, unit)
+        listed = asking.ask(replicas.listing(given["states"]), seconds, unit)
+    except asking.Unasked as error:
         module.fail_json(msg=str(error))
     if failed:
         module.fail_json(msg="\n".join(failed), queues=listed)

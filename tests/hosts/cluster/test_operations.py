@@ -148,7 +148,8 @@ def test_machines_that_lose_power_come_back_in_any_order(cluster: Cluster, order
     for one in cluster.hosts:
         one.run("systemctl kill --signal=KILL rabbitmq-server; systemctl stop rabbitmq-server || true")
     for at in order:
-        cluster.hosts[at].run("systemctl start --no-block rabbitmq-server && sleep 3")
+        cluster.hosts[at].run("systemctl start --no-block rabbitmq-server")
+        hosts.wait_for("its process", cluster.hosts[at].broker_pid, 30, 0.2)
     hosts.wait_for("the cluster", cluster.is_whole, 180, 3)
 
 
@@ -160,6 +161,8 @@ def test_one_node_goes_on_without_the_others_for_the_word_alone(cluster: Cluster
     )
     cluster.run("playbooks/rabbitmq_stop.yml", **ALL_AT_ONCE).succeeded()
     cluster.run(force, rabbitmq_force_boot=cluster.names[1]).succeeded()
+    alone = cluster.run(force, "--limit", cluster.names[0], rabbitmq_force_boot=cluster.names[0])
+    alone.refused(f"{cluster.nodes[1]} runs, and this run does not reach its host")
     assert cluster.hosts[1].broker_pid() and not cluster.hosts[0].broker_pid()
     cluster.run("playbooks/rabbitmq_start.yml").succeeded()
     assert cluster.is_whole()

@@ -58,6 +58,8 @@ def test_there_are_no_more_replicas_than_members():
 def test_classic_queues_and_queues_without_a_majority_are_left_alone():
     queues = [queue("k", NODES[0], kind="classic"), queue("q", *NODES[:2], up=NODES[:1])]
     assert membership.growth(queues, NODES[:3], 3) == {"changes": [], "skipped": ["'q' of vhost '/'"]}
+    silent = {**queues[1], "states": []}
+    assert membership.growth([silent], NODES[:3], 3)["skipped"] == ["'q' of vhost '/'"], "it did not answer"
 
 
 def test_replicas_of_a_member_that_leaves_go_elsewhere_and_no_others_are_added():
@@ -99,12 +101,10 @@ def test_the_last_replica_of_a_queue_is_not_removed():
 
 
 def test_a_member_is_named_by_its_host_or_its_node():
-    named = [
-        membership.leaving_node(one, HOSTVARS, GROUPS) for one in ("mq1", "mq2", "rabbit@gone", "mq9", "")
-    ]
+    named = [membership.node_named(one, HOSTVARS, GROUPS) for one in ("mq1", "mq2", "rabbit@gone", "mq9", "")]
     assert named == ["rabbit@mq1", "red@mq2", "rabbit@gone", "", ""]
-    assert membership.leaving_host("red@mq2", HOSTVARS, GROUPS) == "mq2"
-    assert membership.leaving_host("rabbit@gone", HOSTVARS, GROUPS) == ""
+    assert membership.host_of("red@mq2", HOSTVARS, GROUPS) == "mq2"
+    assert membership.host_of("rabbit@gone", HOSTVARS, GROUPS) == ""
 
 
 def test_another_member_acts():

@@ -25,16 +25,13 @@ def label(queue: Queue) -> str:
     return f"'{queue['name']}' of vhost '{queue['vhost']}'"
 
 
-def _up(queue: Queue) -> set[str] | None:
-    """The nodes on which a replica is up; None where the queue's replicas were not asked."""
-    if not queue.get("states"):
-        return None
-    return {one["node"] for one in queue["states"] if one["state"] in _UP}
+def _up(queue: Queue) -> set[str]:
+    """The nodes on which a replica is up: none where the queue did not say, which is no yes."""
+    return {one["node"] for one in queue.get("states") or () if one["state"] in _UP}
 
 
 def _has_majority(queue: Queue) -> bool:
-    up = _up(queue)
-    return up is None or 2 * len(up & set(queue["nodes"])) > len(queue["nodes"])
+    return 2 * len(_up(queue) & set(queue["nodes"])) > len(queue["nodes"])
 
 
 # --- more replicas ------------------------------------------------------------------------------------------
@@ -115,16 +112,16 @@ def _caught_up(queue: Queue, mark: int) -> bool:
 # --- a member that goes -------------------------------------------------------------------------------------
 
 
-def leaving_node(
-    leaving: str, hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Collection[str]]
+def node_named(
+    name: str, hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Collection[str]]
 ) -> str:
-    """Return the node that rabbitmq_leaving names: a node, or a host of the inventory. '' where it is neither."""
-    if "@" in leaving:
-        return leaving
-    return cluster.node_name(leaving, hostvars[leaving]) if leaving in groups.get("rabbitmq", ()) else ""
+    """Return the node that an operator names, as a node or as a host of the inventory. '' where it is neither."""
+    if "@" in name:
+        return name
+    return cluster.node_name(name, hostvars[name]) if name in groups.get("rabbitmq", ()) else ""
 
 
-def leaving_host(
+def host_of(
     node: str, hostvars: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Collection[str]]
 ) -> str:
     """Return the host of a node in the inventory, '' where it names none."""
@@ -215,8 +212,8 @@ def _no_majority(leaving: str, running: bool, queues: Sequence[Queue]) -> list[s
         if queue["kind"] != "quorum" or leaving not in queue["nodes"] or len(queue["nodes"]) < 2:
             continue
         rest = set(queue["nodes"]) - {leaving}
-        there = (up or set()) & rest
-        votes = len(there) + (running and leaving in (up or set()))
+        there = up & rest
+        votes = len(there) + (running and leaving in up)
         if 2 * votes <= len(queue["nodes"]) or 2 * len(there) <= len(rest):
             stuck.append(label(queue))
     if not stuck:
