@@ -245,7 +245,7 @@ def handshake(context: Context, host: str, port: int) -> str | None:
 
     endpoint, anybody = Endpoint(host, port), presented.without_trust(Tls())
     try:
-        transport.handshake(endpoint, context.deadline.left(CONNECT_SECONDS), anybody).close()
+        transport.handshake(endpoint, context.deadline.handshake(), anybody).close()
     except OSError as error:
         return f"no TLS: the connection to it ended with '{error}'"
     return None

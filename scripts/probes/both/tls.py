@@ -43,7 +43,7 @@ def version(context: Context) -> str:
         endpoint, agreed = context.endpoint(protocol), _agreed(context, protocol)
         context.deadline.step = f"offering old versions of TLS to {endpoint}"
         try:
-            old = handshakes.old_version(endpoint, context.deadline.left(CONNECT_SECONDS))
+            old = handshakes.old_version(endpoint, context.deadline.handshake())
         except OSError as error:
             raise NotProven(
                 f"TLS 1.0 and 1.1 could not be offered to {endpoint}: {error}.",
@@ -67,7 +67,7 @@ def _agreed(context: Context, protocol: str) -> str:
     endpoint = context.endpoint(protocol)
     context.deadline.step = f"shaking hands with {endpoint}"
     try:
-        return handshakes.agreed(endpoint, context.deadline.left(CONNECT_SECONDS))
+        return handshakes.agreed(endpoint, context.deadline.handshake())
     except (OSError, UnicodeError) as error:
         raise diagnosis.no_connection(context, protocol, str(error)) from error
 
@@ -87,7 +87,7 @@ def certificate(context: Context) -> str:
         endpoint = context.endpoint(protocol)
         context.deadline.step = f"looking at the certificate of {endpoint}"
         try:
-            chain = handshakes.verified_chain(endpoint, context.deadline.left(CONNECT_SECONDS))
+            chain = handshakes.verified_chain(endpoint, context.deadline.handshake())
         except (OSError, UnicodeError) as error:
             raise diagnosis.no_connection(context, protocol, str(error)) from error
         soonest = min(chain, key=lambda one: one.ends)
@@ -181,7 +181,7 @@ def _refuses(context: Context, protocol: str, stranger: bool) -> None:
     )
     context.deadline.step = f"trying {endpoint} as {whom}"
     try:
-        let_in = handshakes.let_in(protocol, endpoint, context.deadline.left(CONNECT_SECONDS), stranger)
+        let_in = handshakes.let_in(protocol, endpoint, context.deadline.handshake(), stranger)
     except (OSError, UnicodeError) as error:
         raise NotProven(
             f"{endpoint} did not answer {whom}: {error}.",

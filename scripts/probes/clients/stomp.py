@@ -405,9 +405,9 @@ def _attempt(transport: Any, context: Context) -> None:
 
 def wire(context: Context) -> socket.socket:
     """Connect to the broker's STOMP port and return a socket that speaks it in plaintext. Raises OSError."""
-    endpoint, seconds = context.endpoint("stomp"), context.deadline.left(CONNECT_SECONDS)
+    endpoint, seconds = context.endpoint("stomp"), context.deadline.handshake()
     if endpoint.tls is None:
-        return dial(endpoint.host, endpoint.port, context.deadline.handshake(), CONNECT_SECONDS)
+        return dial(endpoint.host, endpoint.port, seconds, CONNECT_SECONDS)
     from probes.tls import transport  # loading it would slow down --list
 
     return transport.connect(endpoint, seconds)

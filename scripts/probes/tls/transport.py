@@ -12,8 +12,9 @@ import select
 import socket
 import ssl
 import threading
+import time
 
-from probes.model import Endpoint, Tls
+from probes.model import CONNECT_SECONDS, Endpoint, Tls
 from probes.wire.waiting import dial
 
 # With TLS 1.3, a broker complains about a missing client certificate only after the handshake.
@@ -73,11 +74,16 @@ def handshake(
     endpoint: Endpoint,
     seconds: float,
     context: ssl.SSLContext | None = None,
-    connect_seconds: float | None = None,
+    connect_seconds: float | None = CONNECT_SECONDS,
 ) -> ssl.SSLSocket:
-    """Connect to `endpoint` and return the socket once TLS is agreed; see `open_socket`."""
+    """Connect to `endpoint` and return the socket once TLS is agreed; see `open_socket`.
+
+    What the connection did not take of `seconds` is left to TLS: a busy broker takes longer for that.
+    """
     context = client(endpoint.tls or Tls()) if context is None else context
+    ends = time.monotonic() + seconds
     peer = dial(endpoint.host, endpoint.port, seconds, connect_seconds)
+    peer.settimeout(max(0.05, ends - time.monotonic()))
     try:
         return context.wrap_socket(peer, server_hostname=endpoint.host)
     except BaseException:

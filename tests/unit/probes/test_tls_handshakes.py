@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from loopback import Handler, server
 from probes import runner
 from probes.model import Broker, Endpoint, Result, Settings, Status, Tls
 from probes.registry import all_probes
-from probes.tls import handshakes, presented
+from probes.tls import handshakes, presented, transport
 
 HOST = "127.0.0.1"
 Listener = Callable[[ssl.SSLSocket], None]
@@ -65,6 +66,22 @@ def test_what_is_agreed_and_the_chain_to_the_trusted_authority(
     assert [one.subject for one in chain] == ["CN=test broker", "CN=Branch CA", "CN=Test CA"]
     assert chain[0].names == ("mq.test", HOST) and chain[-1].self_signed and not chain[0].self_signed
     assert 59 < chain[0].days_left(presented.now()) < 60
+
+
+def test_a_broker_that_is_busy_may_take_longer_for_tls_than_for_the_connection(
+    tmp_path: Path, authority: Authority, pair: Pair
+) -> None:
+    inside = listener(tmp_path, authority, pair)
+
+    def busy(peer: socket.socket) -> None:
+        time.sleep(0.6)
+        inside(peer)
+
+    with server(busy) as port:
+        endpoint = Endpoint(HOST, port, Tls(authority.write(tmp_path)))
+        transport.handshake(endpoint, 5, connect_seconds=0.2).close()
+        with pytest.raises(TimeoutError):
+            transport.handshake(endpoint, 0.3).close()
 
 
 def test_what_is_presented_is_seen_without_trust(tmp_path: Path, authority: Authority, pair: Pair) -> None:
