@@ -56,6 +56,13 @@ def test_nobody_but_the_members_is_listened_to_between_nodes(cluster: Cluster) -
         assert addresses <= {one.address, "127.0.0.1"}, lines
 
 
+def test_apt_by_hand_does_not_stop_a_member(cluster: Cluster) -> None:
+    pids = cluster.pids()
+    done = cluster.hosts[0].attempt("apt-get -qq -y install --reinstall rabbitmq-server")
+    assert done.returncode == 100 and "playbooks/rabbitmq_upgrade.yml" in done.stderr, done
+    assert cluster.pids() == pids
+
+
 def test_a_member_in_maintenance_is_the_only_one(cluster: Cluster) -> None:
     first, second = cluster.names[:2]
     cluster.run("playbooks/rabbitmq_drain.yml").refused("--limit: 3 hosts are to go into maintenance")

@@ -420,3 +420,28 @@ def test_what_an_uninstallation_removes_is_every_file_that_a_run_writes():
     # Those that say whose the data is go with the data.
     of_the_data = {"/var/lib/rabbitmq/administrator.json", "/var/lib/brokerkit/rabbitmq/administrators.json"}
     assert set(files()) - of_the_data <= set(role().variable("__rabbitmq_paths"))
+
+
+GUARDS = {
+    "/usr/local/lib/brokerkit/rabbitmq-apt-guard",
+    "/etc/apt/apt.conf.d/90brokerkit-rabbitmq",
+    "/etc/needrestart/conf.d/brokerkit-rabbitmq.conf",
+}
+
+
+def guards(**settings):
+    """Which of the files that keep a member from being stopped are to be there."""
+    found = role(**settings).files("__rabbitmq_guard_files")
+    assert set(found) == GUARDS
+    return {path for path, entry in found.items() if entry.get("content") is not None}
+
+
+def test_only_a_member_is_kept_from_being_stopped():
+    assert guards(cluster_name="prod") == GUARDS
+    assert guards(cluster_name="prod", cluster_guard=False) == set()
+    assert guards() == set()
+
+
+def test_what_keeps_a_member_from_being_stopped_goes_with_the_node_and_restarts_nothing():
+    assert set(role().variable("__rabbitmq_paths")) >= GUARDS
+    assert not GUARDS & set(files())
