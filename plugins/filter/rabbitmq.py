@@ -28,6 +28,7 @@ class FilterModule:
             "rabbitmq_administrator": administrator.definitions,
             "rabbitmq_classic": configuration.classic,
             "rabbitmq_conf": configuration.conf,
+            "rabbitmq_cookie_refusals": on_host.cookie_refusals,
             "rabbitmq_cut_off_refusals": on_host.cut_off_refusals,
             "rabbitmq_enabled_plugins": on_host.enabled_plugins,
             "rabbitmq_first_contact_refusals": first_contact.refusals,

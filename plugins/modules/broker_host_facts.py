@@ -38,6 +38,10 @@ options:
     type: list
     elements: path
     default: []
+  secrets:
+    description: Path to text, for files that hold a secret. The texts are in no result.
+    type: dict
+    default: {}
   definitions:
     description: Files of a broker's definitions, whose users' names are wanted.
     type: list
@@ -106,6 +110,11 @@ foreign: {description: Those of O(listen) that are not the host's own., returned
 hosts_block: {description: Whether /etc/hosts holds names that Brokerkit pinned., returned: always, type: bool}
 dpkg_interrupted: {description: Whether an installation was cut off half-way., returned: always, type: bool}
 files: {description: Those of O(files) that exist., returned: always, type: list, elements: str}
+differing:
+  description: Those of O(secrets) that exist and hold another text, blanks at its ends aside.
+  returned: always
+  type: list
+  elements: str
 texts: {description: Those of O(read) that exist, and what they hold., returned: always, type: dict}
 users: {description: Names of the users in O(definitions)., returned: always, type: list, elements: str}
 places: {description: 'Those of O(places) that exist, and where they really are.', returned: always, type: dict}
@@ -162,6 +171,7 @@ def main() -> None:
             "listen": dict(names),
             "files": {"type": "list", "elements": "path", "default": []},
             "read": {"type": "list", "elements": "path", "default": []},
+            "secrets": {"type": "dict", "default": {}, "no_log": True},
             "definitions": {"type": "list", "elements": "path", "default": []},
             "unit": {"type": "str"},
             "argument": {"type": "str", "default": ""},
@@ -186,6 +196,12 @@ def main() -> None:
         "foreign": hostfacts.foreign(sorted({*wanted["listen"]} - {""})),
         "files": sorted(found for path in wanted["files"] for found in glob.glob(path)),
         "texts": {path: text for path in wanted["read"] for text in [read(path)] if text is not None},
+        "differing": [
+            path
+            for path, secret in wanted["secrets"].items()
+            for text in [read(path)]
+            if text is not None and text.strip() != str(secret).strip()
+        ],
         "users": hostfacts.users(wanted["definitions"]),
         "hosts_block": hostfacts.HOSTS_MARK in (read("/etc/hosts") or ""),
         "places": {path: os.path.realpath(path) for path in wanted["places"] if os.path.isdir(path)},

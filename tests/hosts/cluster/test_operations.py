@@ -14,6 +14,7 @@ from clusters import INVENTORY, NAME, Cluster
 pytestmark = pytest.mark.drill
 
 REMOVE = "playbooks/rabbitmq_remove_member.yml"
+FULL_STOP = "playbooks/rabbitmq_full_stop.yml"
 ALL_AT_ONCE = {"rabbitmq_accept_interruption": True}
 
 
@@ -141,6 +142,42 @@ def test_a_whole_cluster_is_stopped_for_the_word_alone_and_starts(cluster: Clust
     assert cluster.pids() == [0, 0, 0]
     cluster.run("playbooks/rabbitmq_start.yml").succeeded()
     assert cluster.is_whole()
+
+
+def cookies(cluster: Cluster) -> set[str]:
+    """The digests of the members' cookies."""
+    return {one.run("sha256sum /var/lib/rabbitmq/.erlang.cookie") for one in cluster.hosts}
+
+
+def test_a_new_cookie_takes_a_full_stop_and_loses_nothing(cluster: Cluster) -> None:
+    new = {"rabbitmq_erlang_cookie": hosts.secret("", "cookie", 40)}
+    pids, before = cluster.pids(), cookies(cluster)
+    told = [f"rabbitmq_erlang_cookie: is not the one that {node} runs with" for node in cluster.nodes]
+    cluster.run("site.yml", **new).refused(*told, "playbooks/rabbitmq_full_stop.yml")
+    cluster.run(FULL_STOP, **new).refused("rabbitmq_accept_interruption: this stops every node")
+    assert (cluster.pids(), cookies(cluster)) == (pids, before) and cluster.is_whole()
+    cluster.run(FULL_STOP, **new, **ALL_AT_ONCE).succeeded()
+    assert cluster.is_whole() and not set(cluster.pids()) & set(pids)
+    assert len(cookies(cluster)) == 1 and cookies(cluster) != before
+    assert cluster.replicas("replicated") == sorted(cluster.nodes)
+    cluster.values.update(new)
+    run = cluster.run("site.yml").succeeded()
+    assert [run.counts(name)["changed"] for name in cluster.names] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("task", ["5. Write the configuration", "6. Start the nodes"])
+def test_a_full_stop_that_was_killed_is_finished_by_the_next_run(cluster: Cluster, task: str) -> None:
+    cluster.values["rabbitmq_erlang_cookie"] = hosts.secret("", "cookie", 40)
+    killed(cluster, task, FULL_STOP, **ALL_AT_ONCE)
+    cluster.run(FULL_STOP, **ALL_AT_ONCE).succeeded()
+    assert cluster.is_whole() and len(cookies(cluster)) == 1
+
+
+def test_a_full_stop_leaves_no_member_running_that_the_inventory_lacks(cluster: Cluster) -> None:
+    pids = cluster.pids()
+    run = cluster.run(FULL_STOP, only=cluster.hosts[:2], rabbitmq_cluster_two_members=True, **ALL_AT_ONCE)
+    run.refused(f"its cluster has {cluster.nodes[2]} as a member, which the inventory does not name")
+    assert cluster.pids() == pids
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from brokers.rabbitmq.on_host import (
+    cookie_refusals,
     cut_off_refusals,
     host_refusals,
     install_refusals,
@@ -187,6 +188,20 @@ def test_a_member_of_a_cluster_is_not_cut_off(said):
         "rabbitmq_distribution_address: rabbit@broker-1 is in a cluster with rabbit@broker-2"
     )
     assert "rabbitmq_epmd_address" in sentence and "both to ''" in sentence
+
+
+@MEMBERS
+def test_a_member_of_a_cluster_does_not_get_another_cookie_on_its_own(said):
+    (sentence,) = cookie_refusals(said, "rabbit@broker-1")
+    assert sentence.startswith("rabbitmq_erlang_cookie: is not the one that rabbit@broker-1 runs with")
+    assert "has rabbit@broker-2 as well" in sentence and "playbooks/rabbitmq_full_stop.yml" in sentence
+
+
+def test_members_by_the_inventory_count_where_the_node_cannot_name_them():
+    (sentence,) = cookie_refusals("", "rabbit@a", ["rabbit@c", "rabbit@a", "rabbit@b"])
+    assert "has rabbit@b, rabbit@c as well" in sentence
+    assert cookie_refusals("", "rabbit@a", ["rabbit@a"]) == []
+    assert cookie_refusals("", "rabbit@a") == []
 
 
 @pytest.mark.parametrize(

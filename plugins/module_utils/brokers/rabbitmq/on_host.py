@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from ..host.service import service_refusals
@@ -85,18 +85,21 @@ def _data_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     ]
 
 
+def _members(said: str) -> set[str]:
+    try:
+        status = json.loads(said)
+        return {str(member) for member in [*status.get("disk_nodes", []), *status.get("ram_nodes", [])]}
+    except ValueError:
+        return set(_MEMBER.findall(said))
+
+
 def cut_off_refusals(said: str, node: str, switches: bool = False) -> list[str]:
     """Return a sentence if a node that is to listen on loopback only has other members in its cluster.
 
     With `switches`, it is to begin or to end speaking TLS with them (rabbitmq_tls_inter_node).
     `said` is what `rabbitmqctl cluster_status` said, as JSON, or the file in which a node that is down remembers them.
     """
-    try:
-        status = json.loads(said)
-        members = [*status.get("disk_nodes", []), *status.get("ram_nodes", [])]
-    except ValueError:
-        members = _MEMBER.findall(said)
-    others = sorted({str(member) for member in members} - {node})
+    others = sorted(_members(said) - {node})
     if not others:
         return []
     if switches:
@@ -108,6 +111,21 @@ def cut_off_refusals(said: str, node: str, switches: bool = False) -> list[str]:
         f"rabbitmq_distribution_address: {node} is in a cluster with {', '.join(others)}, and would be cut off by "
         "listening for its own host alone, which is the default; set it and rabbitmq_epmd_address to the address that "
         "the members use, or both to '' for every interface"
+    ]
+
+
+def cookie_refusals(said: str, node: str, declared: Collection[str] = ()) -> list[str]:
+    """Return a sentence if a node that runs is to get another cookie, and its cluster has other members.
+
+    `said` is as above; `declared` are the members by the inventory, as a node may be unable to name them.
+    """
+    others = sorted((_members(said) | {*declared}) - {node})
+    if not others:
+        return []
+    return [
+        f"rabbitmq_erlang_cookie: is not the one that {node} runs with, and its cluster has {', '.join(others)} as "
+        "well, which would not let it in again; change it on all of them in one stop with "
+        "playbooks/rabbitmq_full_stop.yml, or set it back"
     ]
 
 
