@@ -39,6 +39,9 @@ test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one o
 drills: setup ## long tests of what `make test` covers more cheaply; ONLY=part runs one of images, kills, rabbitmq, topology, activemq, collection, tls, cluster, networks, default
 	@scripts/test --drills $(ONLY)
 
+soak: setup ## what operations and failures cost the clients of a cluster, measured; formations in a row; ONLY=part runs one of images, under-load, formations
+	@scripts/test --soak $(ONLY)
+
 SEED := 1
 SAMPLE := 40
 mutants: setup ## do the unit tests notice: small changes to the code, 9 of 10 to be caught (3 minutes); SEED=2, SAMPLE=40, ONLY=topology/diff.py
@@ -60,4 +63,4 @@ lock: setup ## resolve requirements.in into requirements.txt again
 clean: ## remove everything that the test bed created on this machine
 	@scripts/testbed clean
 
-.PHONY: help setup demo inventory ca check test drills mutants bench dist docs lock clean
+.PHONY: help setup demo inventory ca check test drills soak mutants bench dist docs lock clean

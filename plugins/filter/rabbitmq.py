@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..module_utils.brokers import secret_words, versions
@@ -13,7 +14,19 @@ from ..module_utils.brokers.rabbitmq import (
     first_contact,
     on_host,
     settings,
+    upgrades,
 )
+
+
+def _apart(hosts: Collection[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Judge the versions in which the members of a cluster would end that are in the run (tasks/upgrade_plan.yml)."""
+    planned = {}
+    for host in hosts:
+        asked = hostvars[host].get("__rabbitmq_apt") or {}
+        if "plan" in asked:
+            has = hostvars[host]["__rabbitmq_has"]["packages"]
+            planned[host] = {**has, **asked["plan"]["packages"]}[upgrades.BROKER]
+    return upgrades.apart(planned)
 
 
 class FilterModule:
@@ -43,6 +56,16 @@ class FilterModule:
             "rabbitmq_refusals": settings.refusals,
             "rabbitmq_restart_reasons": on_host.restart_reasons,
             "rabbitmq_unasked_refusal": first_contact.unasked_refusal,
+            "rabbitmq_upgrade_apart": _apart,
+            "rabbitmq_upgrade_changes": upgrades.changes,
+            "rabbitmq_upgrade_changes_series": upgrades.changes_series,
+            "rabbitmq_upgrade_no_way_back": upgrades.no_way_back,
+            "rabbitmq_upgrade_refusals": upgrades.refusals,
+            "rabbitmq_upgrade_specifications": upgrades.specifications,
+            "rabbitmq_upgrade_summary": upgrades.summary,
+            "rabbitmq_upgrade_way_back": upgrades.way_back,
+            "rabbitmq_runs_older": upgrades.runs_older,
+            "rabbitmq_flags_off": upgrades.flags_off,
             "rabbitmq_users": administrator.users,
             "upstream_version": versions.upstream,
         }

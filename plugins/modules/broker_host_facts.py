@@ -14,7 +14,7 @@ description:
     to, the state of a unit, and what an installation would install. Nothing is changed and nothing is judged here.
 options:
   packages:
-    description: Packages whose installed versions are wanted.
+    description: Packages whose installed versions are wanted; wildcards are expanded.
     type: list
     elements: str
     default: []
@@ -74,6 +74,10 @@ options:
     type: list
     elements: str
     default: []
+  available:
+    description: Whether the versions of O(packages) in apt's repositories are wanted.
+    type: bool
+    default: false
   only_missing:
     description:
       - Simulate only when one of O(packages) is not installed, and no installation is cut off half-way, which apt would
@@ -81,7 +85,9 @@ options:
     type: bool
     default: false
   refresh:
-    description: Fetch the package lists before O(simulate), not in check mode. They are a cache, not the host's state.
+    description:
+      - Fetch the package lists before O(simulate) and O(available), not in check mode. They are a cache, not the
+        host's state.
     type: bool
     default: false
 attributes:
@@ -127,13 +133,19 @@ shell: {description: 'Shell of O(account), empty where there is no such user.', 
 unit:
   description:
     - 'load_state, active_state, unit_file_state, main_pid, process_state (a letter: proc(5)), mask (a link or none),
-      started_with (whether with O(argument)).'
+      started_with (whether with O(argument)), started (Unix time at which its process began, 0 when not running).'
   returned: when asked for
   type: dict
 plan:
-  description: 'packages: what would be installed; error: why nothing can be, or null.'
+  description: 'packages: what would be installed; removed: what would be removed; error: why nothing can be, or null.'
   returned: when it was simulated
   type: dict
+available: {description: 'Versions of O(packages) in apt repositories, the newest first.', returned: always, type: dict}
+unreachable: {description: 'Why the package lists could not be fetched, or null.', returned: always, type: str}
+packages_written:
+  description: When the newest of O(packages) was put on the host (Unix time).
+  returned: always
+  type: float
 """
 
 import glob
@@ -179,6 +191,7 @@ def main() -> None:
             "account": {"type": "str"},
             "pair": {"type": "dict", "options": pair},
             "simulate": dict(names),
+            "available": {"type": "bool", "default": False},
             "only_missing": {"type": "bool", "default": False},
             "refresh": {"type": "bool", "default": False},
         },
@@ -208,20 +221,29 @@ def main() -> None:
         "shell": hostfacts.shell(wanted["account"] or ""),
         "dpkg_interrupted": False,
         "packages": {},
+        "available": {},
+        "packages_written": 0.0,
     }
     if wanted["pair"]:
         result["pair"] = certificate.pair(**wanted["pair"])
     try:
         result["dpkg_interrupted"] = hostfacts.interrupted()
         result["packages"] = hostfacts.packages(wanted["packages"])
+        result["packages_written"] = hostfacts.packages_written(list(result["packages"]))
         if wanted["unit"]:
             result["unit"] = hostfacts.unit(wanted["unit"], wanted["argument"])
         complete = len(result["packages"]) == len(wanted["packages"]) or result["dpkg_interrupted"]
-        if wanted["simulate"] and not (wanted["only_missing"] and complete):
-            unreachable = hostfacts.refresh() if wanted["refresh"] and not module.check_mode else None
+        simulated = wanted["simulate"] and not (wanted["only_missing"] and complete)
+        asks_apt = (simulated or wanted["available"]) and wanted["refresh"] and not module.check_mode
+        result["unreachable"] = hostfacts.refresh() if asks_apt else None
+        if wanted["available"]:
+            result["available"] = hostfacts.available(list(result["packages"]))
+        if simulated:
             result["plan"] = hostfacts.simulate(wanted["simulate"])
-            if unreachable and result["plan"]["error"]:
-                result["plan"]["error"] += f"; the package lists could not be fetched: {unreachable}"
+            if result["unreachable"] and result["plan"]["error"]:
+                result["plan"]["error"] += (
+                    f"; the package lists could not be fetched: {result['unreachable']}"
+                )
     except FileNotFoundError as error:
         module.fail_json(
             msg=f"'{error.filename}' is missing: brokers are put on Debian-family hosts that run systemd; "

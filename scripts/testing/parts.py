@@ -1,4 +1,4 @@
-"""The parts of `make test` and of `make drills`: what each runs, the hosts that it shares, the seconds it may take.
+"""The parts of `make test`, `make drills` and `make soak`: what each runs, the hosts it shares, its seconds.
 
 Two parts run side by side, because budgets are for a machine with two cores. They begin in the order in which they
 stand here, each as soon as there is a place for it and its hosts are free: the longest stand first. Only what is
@@ -57,7 +57,7 @@ def scenario(name: str, *flags: str) -> tuple[Command, ...]:
 # Files of tests side by side, each with hosts of its own; the one with most tests begins first.
 FILES = ("--numprocesses", "2", "--dist", "loadfile")
 # A test with the marker `drill` is long, and others cover what it is about at less cost: see docs/testing.md.
-BRIEF, DRILL = ("-m", "not drill"), ("-m", "drill")
+BRIEF, DRILL, SOAK = ("-m", "not drill and not soak"), ("-m", "drill"), ("-m", "soak")
 INTERRUPTED = "tests/hosts/rabbitmq/test_interrupted.py"
 # Tests of the topology that ask nothing of a version but that it answers: in `make test` on the oldest and the newest.
 ALIKE = tuple(f"tests/hosts/topology/test_{name}.py" for name in ("faults", "properties", "role"))
@@ -197,6 +197,23 @@ DRILLS = (
     ),
     Part("default", "molecule: a Debian 12 host as the README has it", 360, scenario("default")),
 )
+# What is measured under load, on a machine that does nothing else: one part at a time.
+SOAKS = (
+    IMAGES,
+    Part(
+        "under-load",
+        "operations and failures on a cluster while numbered messages go through it: none is lost, what clients wait",
+        2400,
+        (tests(*SOAK, "tests/hosts/cluster/test_under_load.py"),),
+    ),
+    Part(
+        "formations",
+        "twenty formations in a row on each version",
+        6000,
+        (tests(*SOAK, "tests/hosts/cluster/test_formations_in_a_row.py"),),
+    ),
+)
+TARGETS = {"test": PARTS, "drills": DRILLS, "soak": SOAKS}
 
 
 def named(words: Sequence[str], parts: Sequence[Part]) -> list[Part]:

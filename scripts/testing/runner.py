@@ -22,7 +22,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 class Runner:
     """One run of parts; what it prints goes to standard output."""
 
-    def __init__(self, parts: Sequence[Part]) -> None:
+    def __init__(self, parts: Sequence[Part], places: int = PLACES) -> None:
+        self._places = places
         self._parts = list(parts)
         self._started = time.monotonic()
         self._taken: dict[str, int] = {}
@@ -34,7 +35,7 @@ class Runner:
     def run(self) -> bool:
         """Run the parts; after one that fails no other begins, and its hosts stay up to look at."""
         try:
-            with ThreadPoolExecutor(PLACES) as pool:
+            with ThreadPoolExecutor(self._places) as pool:
                 try:
                     self._run_in(pool)
                 finally:
@@ -51,7 +52,7 @@ class Runner:
         waiting = list(self._parts)
         running: dict[Future[bool], Part] = {}
         while running or (waiting and not self._failed):
-            for part in [] if self._failed else startable(waiting, running.values()):
+            for part in [] if self._failed else startable(waiting, running.values(), self._places):
                 waiting.remove(part)
                 running[pool.submit(self._part, part, [*waiting, *running.values()])] = part
             ended = wait(running, timeout=HEARTBEAT, return_when=FIRST_COMPLETED).done

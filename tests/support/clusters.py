@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,36 @@ import hosts
 
 INVENTORY = "tests/hosts/cluster/inventory"
 NAME = "test"
+
+
+@dataclass(frozen=True)
+class Load:
+    """What soak.py found while something was done to a cluster, and its run."""
+
+    account: dict[str, Any]
+    run: hosts.Run
+
+    @property
+    def confirmed(self) -> int:
+        """Messages that the cluster confirmed."""
+        return int(self.account["messages"]["confirmed"])
+
+    @property
+    def lost(self) -> int:
+        """Those of them that never came."""
+        return int(self.account["messages"]["lost"])
+
+    @property
+    def outage(self) -> float:
+        """The longest time, in seconds, for which a client was without service."""
+        return float(self.account["seconds_without_service"]["longest"])
+
+    def succeeded(self) -> Load:
+        """Itself, if the command ended well, messages were confirmed, and none of those was lost."""
+        operation = self.account["operation"]
+        assert operation["exit_code"] == 0, "\n".join(operation["output"][-60:])
+        assert self.lost == 0 < self.confirmed, self.account["verdict"]
+        return self
 
 
 @dataclass
@@ -50,6 +81,35 @@ class Cluster:
         """A run of a playbook, to its end."""
         command, home = self.command(playbook, *flags, only=only, **changes)
         return self.controller.run(command, home)
+
+    def killed(self, task: str, *line: str, **changes: Any) -> None:
+        """Begin a run of a playbook, and kill it as it comes to a task."""
+        command, home = self.command(*line, **changes)
+        with self.controller.start(command, home) as process:
+            assert process.stdout is not None
+            for printed in process.stdout:
+                if printed.startswith("TASK") and task in printed:
+                    break
+            hosts.kill(process)
+
+    def soaked(self, during: Sequence[str], *words: str) -> Load:
+        """Run a command while numbered messages go through the cluster; `words` are options of soak.py."""
+        home = self.controller.inventory({}).parent
+        account = home / "soak.json"
+        endpoints = str(self.controller.directory / "endpoints.json")
+        command = [
+            sys.executable,
+            "scripts/soak.py",
+            "--endpoints",
+            endpoints,
+            "--json",
+            str(account),
+            *words,
+        ]
+        # soak.py ends an operation after half an hour.
+        run = self.controller.run([*command, "--during", shlex.join(during)], home, 2000)
+        assert account.exists(), run.output
+        return Load(json.loads(account.read_text()), run)
 
     def views(self) -> list[tuple[str, list[str], list[str]]]:
         """By each member that runs: the cluster's name, its members, and those that run."""

@@ -297,15 +297,15 @@ class Controller:
             self.converge([found], values, "--tags", "endpoints").succeeded()
         return found
 
-    def run(self, command: Sequence[str], home: Path) -> Run:
-        """Run a command to its end, or until the deadline."""
+    def run(self, command: Sequence[str], home: Path, seconds: float = CONVERGE_SECONDS) -> Run:
+        """Run a command to its end, or for as many seconds."""
         with self.start(command, home) as process:
             try:
-                output, _ = process.communicate(timeout=CONVERGE_SECONDS)
+                output, _ = process.communicate(timeout=seconds)
             except subprocess.TimeoutExpired:
                 kill(process)
                 output, _ = process.communicate()
-                raise AssertionError(f"no end within {CONVERGE_SECONDS} s:\n{output}") from None
+                raise AssertionError(f"no end within {seconds:g} s:\n{output}") from None
         return Run(process.returncode, output, home)
 
     def start(self, command: Sequence[str], home: Path) -> subprocess.Popen[str]:

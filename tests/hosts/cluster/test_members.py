@@ -50,6 +50,7 @@ def test_a_third_host_joins_and_restarts_nobody(cluster: Cluster) -> None:
     assert cluster.pids()[:2] == pids
 
 
+@pytest.mark.drill
 def test_a_member_is_added_with_limit_as_well(cluster: Cluster) -> None:
     """It was taken out of the cluster, and its host is empty again."""
     hosts.testbed("reset", cluster.names[2], inventory=INVENTORY)
@@ -101,6 +102,7 @@ def test_a_node_that_came_up_alone_and_holds_nothing_joins(cluster: Cluster) -> 
     assert cluster.is_whole()
 
 
+@pytest.mark.drill
 def test_what_a_node_holds_is_dropped_for_the_word_alone(cluster: Cluster) -> None:
     _alone(cluster, "rabbitmqctl add_vhost own")
     cluster.run("site.yml").refused(
@@ -113,6 +115,7 @@ def test_what_a_node_holds_is_dropped_for_the_word_alone(cluster: Cluster) -> No
     assert "own" not in cluster.hosts[2].run("rabbitmqctl --quiet list_vhosts")
 
 
+@pytest.mark.drill
 def test_a_change_that_needs_a_restart_is_rolled(cluster: Cluster) -> None:
     pids = cluster.pids()
     run = cluster.run("site.yml", rabbitmq_heartbeat=45).succeeded()

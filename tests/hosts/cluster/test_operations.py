@@ -33,17 +33,6 @@ def cluster(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller
     return found
 
 
-def killed(cluster: Cluster, task: str, *command: str, **changes: object) -> None:
-    """Begin a run of a playbook and kill it as it comes to a task."""
-    line, home = cluster.command(*command, **changes)
-    with cluster.controller.start(line, home) as process:
-        assert process.stdout is not None
-        for printed in process.stdout:
-            if printed.startswith("TASK") and task in printed:
-                break
-        hosts.kill(process)
-
-
 def ask(cluster: Cluster, what: str, state: str) -> str:
     """Take or release the lock as another operator does, on a controller of their own."""
     me = {"by": "bob@elsewhere", "run": "bob@elsewhere/1", "what": what}
@@ -81,7 +70,7 @@ def test_of_two_operators_the_second_is_refused_and_told_who_is_first(cluster: C
 def test_a_removal_that_was_killed_is_finished_by_the_next_run(cluster: Cluster, task: str) -> None:
     word = {"rabbitmq_cluster_two_members": True}
     command = (REMOVE, "-e", f"rabbitmq_leaving={cluster.names[2]}")
-    killed(cluster, task, *command, **word)
+    cluster.killed(task, *command, **word)
     cluster.run(*command, **word).succeeded()
     pair = sorted(cluster.nodes[:2])
     assert cluster.views() == [(NAME, pair, pair)] * 2

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import hosts
 import pytest
+from repositories import Repositories, serve
 
-PORT = 8000
 # Older than the distribution's revision: apt takes it only because the repository is preferred.
 LOCAL_REVISION = "3.10.8-0local1"
 
-# The whole set of packages that the broker needs, signed with a key made there. rabbitmq-server gets a
-# revision of its own, so that the installed package says where it came from.
+# The whole set of packages that the broker needs. rabbitmq-server gets a revision of its own, so that the installed
+# package says where it came from.
 BUILD = f"""
 set -e
-export DEBIAN_FRONTEND=noninteractive
-apt-get -qq update
-apt-get -qq install --no-install-recommends apt-utils gpg gpg-agent >/dev/null
 umask 022
 pool=/srv/debian/pool
-mkdir -p $pool /srv/keys
+mkdir -p $pool
 cd $pool
 apt-get -qq download $(apt-get --simulate --no-install-recommends install rabbitmq-server |
     awk '/^Inst/ {{ print $2 }}')
@@ -31,77 +26,9 @@ dpkg-deb -R rabbitmq-server_*.deb /tmp/server
 rm rabbitmq-server_*.deb
 sed -i 's/^Version: .*/Version: {LOCAL_REVISION}/' /tmp/server/DEBIAN/control
 dpkg-deb -Zgzip -z1 --build /tmp/server $pool >/dev/null
-export GNUPGHOME=/srv/gnupg
-install -d -m 0700 $GNUPGHOME
-for owner in right wrong; do
-    gpg --batch --quiet --passphrase '' --quick-generate-key "$owner@repository.test" ed25519 sign never
-    gpg --armor --export "$owner@repository.test" > /srv/keys/$owner.asc
-done
-"""
-
-# A dummy of the broker and of an Erlang that no RabbitMQ of that version runs on.
-DUMMIES = """
-set -e
-umask 022
-pool=/srv/{name}/pool
-mkdir -p $pool
-dummy() {{
-    mkdir -p /tmp/{name}/$1/DEBIAN
-    cat > /tmp/{name}/$1/DEBIAN/control <<END
-Package: $1
-Version: $2
-Architecture: all
-Maintainer: a test <root@localhost>
-Depends: $3
-Description: dummy
-END
-    dpkg-deb -Zgzip --build /tmp/{name}/$1 $pool >/dev/null
-}}
-dummy erlang-base '{erlang}' adduser
-dummy rabbitmq-server 3.10.8-99 erlang-base
-"""
-
-SIGN = """
-set -e
-umask 022
-cd /srv/{name}
-mkdir -p dists/bookworm/main/binary-$(dpkg --print-architecture)
-apt-ftparchive packages pool > dists/bookworm/main/binary-$(dpkg --print-architecture)/Packages
-apt-ftparchive -o APT::FTPArchive::Release::Suite=bookworm -o APT::FTPArchive::Release::Components=main \
-    -o APT::FTPArchive::Release::Architectures=$(dpkg --print-architecture) \
-    release dists/bookworm > /tmp/Release
-GNUPGHOME=/srv/gnupg gpg --batch --yes --local-user right@repository.test --clearsign \
-    --output dists/bookworm/InRelease /tmp/Release
 """
 
 LIST_APT = "ls -A /etc/apt/sources.list.d /etc/apt/preferences.d /etc/apt/keyrings"
-
-UNIT = f"""[Service]
-ExecStart=/usr/bin/python3 -m http.server --directory /srv {PORT}
-"""
-
-
-@dataclass(frozen=True)
-class Repository:
-    """The repositories of the serving host, and the keys as files on the controller."""
-
-    address: str
-    keys: Path
-
-    def uri(self, name: str = "debian") -> str:
-        return f"http://{self.address}:{PORT}/{name}"
-
-    def settings(self, prefix: str, **changes: object) -> hosts.Settings:
-        """The variables that name the repository, those that begin with `prefix`."""
-        values = {
-            "package_source": "custom",
-            "repository_uri": self.uri(),
-            "repository_key": self.key("right"),
-        }
-        return {f"{prefix}{name}": value for name, value in {**values, **changes}.items()}
-
-    def key(self, owner: str) -> str:
-        return str(self.keys / f"{owner}.asc")
 
 
 @pytest.fixture(scope="module")
@@ -116,20 +43,13 @@ def client(machines: list[hosts.Host]) -> hosts.Host:
 
 
 @pytest.fixture(scope="module")
-def repository(machines: list[hosts.Host], controller: hosts.Controller) -> Repository:
-    """Signed repositories, served over http on the hosts' private network."""
-    server = machines[0]
-    server.run(BUILD, timeout=300)
+def repository(machines: list[hosts.Host], controller: hosts.Controller) -> Repositories:
+    """Signed repositories: one that holds all, and two with an Erlang that no RabbitMQ of that version runs on."""
+    found = serve(machines[0], controller.directory)
+    found.server.run(BUILD, timeout=300)
+    found.sign("debian")
     for name, erlang in (("future", "1:99.0-1"), ("past", "1:21.0-1")):
-        server.run(DUMMIES.format(name=name, erlang=erlang))
-    for name in ("debian", "future", "past"):
-        server.run(SIGN.format(name=name))
-    server.write("/etc/systemd/system/repository.service", UNIT)
-    server.run("systemctl daemon-reload && systemctl start repository")
-    for owner in ("right", "wrong"):
-        (controller.directory / f"{owner}.asc").write_text(server.run(f"cat /srv/keys/{owner}.asc"))
-    found = Repository(server.address, controller.directory)
-    hosts.wait_for("the repository's server", lambda: hosts.listens(server.address, PORT))
+        found.dummies(name, "3.10.8-99", erlang)
     return found
 
 
@@ -156,7 +76,7 @@ REFUSALS = {
     ),
     "a port where nothing listens": (
         "rabbitmq_",
-        lambda found: {"repository_uri": f"http://{found.address}:9/debian"},
+        lambda found: {"repository_uri": f"http://{found.server.address}:9/debian"},
         ("rabbitmq_repository_uri: apt cannot read", "open the way to it"),
     ),
     "a suite that it does not have": (
@@ -196,11 +116,7 @@ def test_an_erlang_that_the_broker_does_not_run_on_is_refused_before_anything_is
     name, version, client, controller, repository
 ):
     before = client.snapshot()
-    both = {
-        **repository.settings("rabbitmq_", repository_uri=repository.uri(name)),
-        **repository.settings("erlang_", repository_uri=repository.uri(name)),
-    }
-    run = controller.converge([client], hosts.settings(**both))
+    run = controller.converge([client], hosts.settings(**repository.both(name)))
     run.refused("erlang_version: RabbitMQ 3.10.8 runs on Erlang/OTP 23.2 to 25.x and would get " + version)
     assert client.snapshot() == before
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import struct
 import subprocess
+import time
 
 import pytest
 from brokers.host import facts as hostfacts
@@ -153,13 +154,14 @@ def test_a_simulation_that_succeeds_has_packages_and_no_error(program):
             "Unable to locate package rabbitmq-server",
         ),
         ("E: one\nE: two\n", "one; two"),
+        ("E: no way:\n   1. a is wanted\nW: else\n   x\n", "no way: 1. a is wanted"),
         ("broken pipe\n", "broken pipe"),
         ("", "apt-get ended with code 100"),
     ],
 )
 def test_a_simulation_that_fails_has_apts_words(program, stderr, error):
     program("apt-get", stderr=stderr, code=100)
-    assert hostfacts.simulate(["rabbitmq-server"]) == {"packages": {}, "error": error}
+    assert hostfacts.simulate(["rabbitmq-server"]) == {"packages": {}, "removed": [], "error": error}
 
 
 def test_only_packages_that_are_configured_count_as_installed(program):
@@ -184,8 +186,14 @@ def test_an_installation_was_cut_off_when_a_package_is_not_set_up(program, state
 
 
 def test_a_units_state_is_read_from_systemd(program):
-    program("systemctl", "MainPID=4711\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\n")
-    assert hostfacts.unit("rabbitmq-server.service") == {
+    program(
+        "systemctl",
+        "MainPID=4711\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\n"
+        f"ExecMainStartTimestampMonotonic={int(time.monotonic() * 1e6) - 60_000_000}\n",
+    )
+    found = hostfacts.unit("rabbitmq-server.service")
+    assert time.time() - found.pop("started") == pytest.approx(60, abs=5)
+    assert found == {
         "load_state": "loaded",
         "active_state": "active",
         "unit_file_state": "enabled",
@@ -205,6 +213,7 @@ def test_a_unit_that_systemd_does_not_know_is_inactive(program):
         "main_pid": 0,
         "process_state": "",
         "started_with": False,
+        "started": 0.0,
         "mask": "",
     }
 

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from role_files import ROOT
 from testing import parts
-from testing.parts import DRILLS, PARTS, Part, Shared
+from testing.parts import DRILLS, PARTS, SOAKS, TARGETS, Part, Shared
 from testing.runner import Runner
 
 HOSTS = Shared("some hosts", make=(("make",),), remove=(("remove",),))
@@ -26,7 +26,7 @@ def test_names_choose_parts_and_none_chooses_all() -> None:
     assert [part.name for part in parts.named(["images", "check"], PARTS)] == ["check", "images"]
 
 
-@pytest.mark.parametrize(("flags", "known"), [((), PARTS), (("--drills",), DRILLS)])
+@pytest.mark.parametrize(("flags", "known"), [((), PARTS), (("--drills",), DRILLS), (("--soak",), SOAKS)])
 def test_a_part_that_there_is_not_is_refused_with_those_that_there_are(
     flags: tuple[str, ...], known: tuple[Part, ...]
 ) -> None:
@@ -38,7 +38,7 @@ def test_a_part_that_there_is_not_is_refused_with_those_that_there_are(
     assert refusal in done.stderr
 
 
-@pytest.mark.parametrize(("target", "known"), [("test", PARTS), ("drills", DRILLS)])
+@pytest.mark.parametrize(("target", "known"), TARGETS.items())
 def test_make_help_names_every_part(target: str, known: tuple[Part, ...]) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     told = re.search(rf"^{target}:.*ONLY=part runs one of (.*)$", makefile, re.MULTILINE)
@@ -47,7 +47,8 @@ def test_make_help_names_every_part(target: str, known: tuple[Part, ...]) -> Non
 
 def test_the_documentation_has_every_part_and_where_its_tests_are() -> None:
     text = (ROOT / "docs/testing.md").read_text(encoding="utf-8")
-    for part, known in zip(text.split("\n## Drills\n"), (PARTS, DRILLS[1:]), strict=True):
+    rooms = re.split(r"\n## (?:Drills|Under load)\n", text)
+    for part, known in zip(rooms, (PARTS, DRILLS[1:], SOAKS[1:]), strict=True):
         assert re.findall(r"^\| `([a-z-]+)` \|", part, re.MULTILINE) == [one.name for one in known]
     assert all((ROOT / folder).is_dir() for folder in re.findall(r"`(tests/hosts/[a-z]+)`", text))
 
@@ -72,12 +73,12 @@ def test_a_drill_is_left_out_of_make_test_and_run_by_make_drills() -> None:
     assert drilled
     for folder in (f"tests/hosts/{name}" for name in drilled):
         assert folder in folders(DRILLS, "-m", "drill")
-        assert folder in folders(PARTS, "-m", "not drill")
+        assert folder in folders(PARTS, *parts.BRIEF)
     assert folders(DRILLS, parts.INTERRUPTED) and folders(DRILLS, *parts.ALIKE)
 
 
 def test_names_of_parts_are_their_own_and_shared_hosts_have_one_maker() -> None:
-    for known in (PARTS, DRILLS):
+    for known in TARGETS.values():
         assert len({part.name for part in known}) == len(known)
     used = {part.uses for part in PARTS if part.uses}
     assert [part.leaves for part in PARTS if part.leaves] == list(used)

@@ -15,6 +15,7 @@ import socket
 import struct
 import subprocess
 import time
+from collections.abc import Callable
 from typing import Any
 
 HOSTS_MARK = "Brokerkit: names of broker nodes"  # in /etc/hosts, around the names that a role pinned
@@ -23,6 +24,7 @@ _LISTEN = "0A"  # TCP_LISTEN in include/net/tcp_states.h
 _CHANGING = re.compile(
     r"^The following (?:NEW packages|packages) will be (?:installed|upgraded|DOWNGRADED):$"
 )
+_REMOVING = "The following packages will be REMOVED:"
 _VERSION = re.compile(r"^   (?P<name>\S+) \((?:\S+ => )?(?P<to>\S+)\)$")
 
 
@@ -127,14 +129,65 @@ def interrupted() -> bool:
 
 def parse_plan(text: str) -> dict[str, str]:
     """Return package -> version of what `apt-get --verbose-versions install` would install."""
-    found, changing = {}, False
+    return _listed(text, lambda heading: _CHANGING.match(heading) is not None)
+
+
+def parse_errors(text: str) -> str:
+    """Return what apt-get says of its errors in one line: lines that begin with "E: ", and those indented after them.
+
+    In the latter apt's solver explains itself, from version 3 on.
+    """
+    told: list[str] = []
+    inside = False
+    for line in text.splitlines():
+        inside = line.startswith("E: ") or (inside and line.startswith(" "))
+        if line.startswith("E: "):
+            told.append(line[3:].strip())
+        elif inside:
+            told[-1] += f" {line.strip()}"
+    return "; ".join(told)
+
+
+def parse_removed(text: str) -> list[str]:
+    """Return the packages that `apt-get --verbose-versions install` would remove."""
+    return sorted(_listed(text, lambda heading: heading == _REMOVING))
+
+
+def _listed(text: str, wanted: Callable[[str], bool]) -> dict[str, str]:
+    """Return package -> version of the lists below the headings that are wanted."""
+    found, inside = {}, False
     for line in text.splitlines():
         row = _VERSION.match(line)
         if row is None:
-            changing = _CHANGING.match(line) is not None
-        elif changing:
+            inside = wanted(line)
+        elif inside:
             found[row["name"]] = row["to"]
     return found
+
+
+def parse_available(text: str) -> dict[str, list[str]]:
+    """Return package -> versions, the newest first, of what `apt-cache madison` prints."""
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        fields = [field.strip() for field in line.split("|")]
+        if len(fields) == 3 and fields[1] not in found.setdefault(fields[0], []):
+            found[fields[0]].append(fields[1])
+    return found
+
+
+def available(names: list[str]) -> dict[str, list[str]]:
+    """Return the versions of packages in apt's repositories, the newest first; what dpkg alone has is not there."""
+    done = _run(["apt-cache", "--option", "APT::Cache::AllVersions=true", "madison", *names])
+    return parse_available(done.stdout)
+
+
+def packages_written(names: list[str]) -> float:
+    """Return when the newest of these packages was put on the host (Unix time), 0.0 where that is not known."""
+    times = []
+    for path in (path for name in names for path in glob.glob(f"/var/lib/dpkg/info/{name}*.list")):
+        if os.path.basename(path).removesuffix(".list").partition(":")[0] in names:
+            times.append(os.stat(path).st_mtime)
+    return max(times, default=0.0)
 
 
 def refresh(patience: float = 120) -> str | None:
@@ -150,7 +203,7 @@ def refresh(patience: float = 120) -> str | None:
 
 
 def simulate(specs: list[str]) -> dict[str, Any]:
-    """Return what installing `specs` would install now: {"packages": {name: version}, "error": text or None}.
+    """Return what installing `specs` would do now: packages (name: version), removed (names), error (text or None).
 
     Nothing is fetched and nothing locked: apt-get(8), --print-uris. It plans as --simulate does, and does not go
     through the installation of each package of the plan, which takes three times as long for a Java.
@@ -158,9 +211,12 @@ def simulate(specs: list[str]) -> dict[str, Any]:
     done = _run(
         ["apt-get", "--print-uris", "--verbose-versions", "--no-install-recommends", "install", *specs]
     )
-    errors = [line[3:] for line in done.stderr.splitlines() if line.startswith("E: ")]
-    error = "; ".join(errors) or done.stderr.strip() or f"apt-get ended with code {done.returncode}"
-    return {"packages": parse_plan(done.stdout), "error": error if done.returncode else None}
+    error = parse_errors(done.stderr) or done.stderr.strip() or f"apt-get ended with code {done.returncode}"
+    return {
+        "packages": parse_plan(done.stdout),
+        "removed": parse_removed(done.stdout),
+        "error": error if done.returncode else None,
+    }
 
 
 def properties(unit: str, names: list[str]) -> dict[str, str]:
@@ -212,11 +268,13 @@ def unit(name: str, word: str = "") -> dict[str, Any]:
     """Return systemd's view of the unit, and the state of its process.
 
     load_state, active_state, unit_file_state, main_pid (0 when not running), process_state ('' when not running),
-    mask: the link to /dev/null that masks the unit, or '', and started_with: whether `word` is among the arguments of
-    its process.
+    mask: the link to /dev/null that masks the unit, or '', started_with: whether `word` is among the arguments of its
+    process, and started: when that began (Unix time, 0.0 when not running).
     """
-    values = properties(name, ["LoadState", "ActiveState", "UnitFileState", "MainPID"])
+    names = ["LoadState", "ActiveState", "UnitFileState", "MainPID", "ExecMainStartTimestampMonotonic"]
+    values = properties(name, names)
     pid = int(values.get("MainPID") or 0)
+    since = int(values.get("ExecMainStartTimestampMonotonic") or 0) / 1e6
     return {
         "load_state": values.get("LoadState", "not-found"),
         "active_state": values.get("ActiveState", "inactive"),
@@ -224,6 +282,7 @@ def unit(name: str, word: str = "") -> dict[str, Any]:
         "main_pid": pid,
         "process_state": process_state(pid) if pid else "",
         "started_with": bool(pid and word) and started_with(pid, word),
+        "started": time.time() - time.monotonic() + since if pid and since else 0.0,
         "mask": _mask(name) if values.get("LoadState") == "masked" else "",
     }
 

@@ -191,10 +191,10 @@ def version_refusals(settings: Settings, version: str) -> list[str]:
     return found + tls.version_refusals(settings, version)
 
 
-def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
+def host_refusals(settings: Settings, host: dict[str, Any], upgrades: bool = False) -> list[str]:
     """Return everything about the host that rules the settings out, one sentence each.
 
-    `host` is what the module broker_host_facts returned.
+    `host` is what the module broker_host_facts returned. With `upgrades`, the version that it has is about to change.
     """
     name = host["hostname"]
     if host["uid"] != 0:
@@ -210,13 +210,12 @@ def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     found += written_places.host_refusals(settings, host)
     installed = upstream(host["packages"].get("rabbitmq-server", ""))
     wanted = settings["rabbitmq_version"]
-    if installed and wanted and not starts_with(installed, wanted):
+    if installed and wanted and not upgrades and not starts_with(installed, wanted):
         found.append(
-            f"rabbitmq_version: {name} runs RabbitMQ {installed} and {wanted} is wanted; a run "
-            "does not upgrade. "
-            f"Set rabbitmq_version to {installed}, or upgrade the node first"
+            f"rabbitmq_version: {name} runs RabbitMQ {installed} and {wanted} is wanted; site.yml does not upgrade. "
+            f"Upgrade with playbooks/rabbitmq_upgrade.yml, or set rabbitmq_version to {installed}"
         )
-    if installed:
+    if installed and not upgrades:
         found += version_refusals(settings, installed)
     return found
 
