@@ -157,7 +157,7 @@ def test_a_new_cookie_takes_a_full_stop_and_loses_nothing(cluster: Cluster) -> N
 @pytest.mark.parametrize("task", ["5. Write the configuration", "6. Start the nodes"])
 def test_a_full_stop_that_was_killed_is_finished_by_the_next_run(cluster: Cluster, task: str) -> None:
     cluster.values["rabbitmq_erlang_cookie"] = hosts.secret("", "cookie", 40)
-    killed(cluster, task, FULL_STOP, **ALL_AT_ONCE)
+    cluster.killed(task, FULL_STOP, **ALL_AT_ONCE)
     cluster.run(FULL_STOP, **ALL_AT_ONCE).succeeded()
     assert cluster.is_whole() and len(cookies(cluster)) == 1
 
