@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ..module_utils.brokers.rabbitmq import cluster, formation, healing, membership
+from ..module_utils.brokers.rabbitmq import cluster, formation, healing, membership, packet_filter
 
 HostVars = Mapping[str, Mapping[str, Any]]
 
@@ -96,6 +96,10 @@ class FilterModule:
             "rabbitmq_cluster_speaker": _speaker,
             "rabbitmq_cluster_unsettled": _unsettled,
             "rabbitmq_cluster_verdict": _verdict,
+            "rabbitmq_filter_admitted": packet_filter.admitted,
+            "rabbitmq_filter_ports": packet_filter.ports,
+            "rabbitmq_filter_refusals": packet_filter.refusals,
+            "rabbitmq_filter_shuts_out": packet_filter.shut_out,
             "rabbitmq_formation": formation.plan,
             "rabbitmq_growth": membership.growth,
             "rabbitmq_host_of_node": membership.host_of,

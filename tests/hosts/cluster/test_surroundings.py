@@ -1,4 +1,4 @@
-"""What surrounds the members of a cluster on their hosts: who else may stop them."""
+"""What surrounds the members of a cluster on their hosts: who else may stop them, and who may speak to them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ REINSTALL = "DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --reinstall"
 MAY_STOP = "BROKERKIT_MEMBER_MAY_STOP=yes"
 APT_CONF = "/etc/apt/apt.conf.d/90brokerkit-rabbitmq"
 GUARD = "/usr/local/lib/brokerkit/rabbitmq-apt-guard"
+FILTER = {"rabbitmq_cluster_filter": True, "rabbitmq_cluster_two_members": True}
+TABLE = "nft list table inet brokerkit_rabbitmq"
+BETWEEN_NODES = (4369, 25672)
+WITHOUT = "/etc/systemd/system/ssh.service.d/without.conf"
 NEEDRESTART = "/etc/needrestart/conf.d/brokerkit-rabbitmq.conf"
 
 
@@ -112,6 +116,92 @@ def test_a_host_is_given_back_without_them(cluster: Cluster) -> None:
     assert member.run(files).strip() == "3" and cluster.pids() == pids
     remove = ("playbooks/rabbitmq_remove_member.yml", "-e", f"rabbitmq_leaving={member.name}")
     cluster.run(*remove, rabbitmq_cluster_two_members=True).succeeded()
-    cluster.run("playbooks/rabbitmq_uninstall.yml", "--limit", member.name).succeeded()
+    gone = ("playbooks/rabbitmq_uninstall.yml", "--limit", member.name, "-e", "rabbitmq_remove_data=true")
+    cluster.run(*gone).succeeded()
     assert member.run(files).strip() == "0"
     assert not member.run("find /usr/local/lib/brokerkit /etc/needrestart 2>/dev/null || true")
+
+
+def open_to_us(one: hosts.Host) -> list[int]:
+    """The ports between nodes that this machine, which is no member, can connect to."""
+    return [port for port in BETWEEN_NODES if hosts.listens(one.address, port)]
+
+
+def test_nobody_but_the_members_connects_to_a_node(cluster: Cluster) -> None:
+    pair, pids = cluster.hosts[:2], cluster.pids()
+    assert [open_to_us(one) for one in pair] == [list(BETWEEN_NODES)] * 2
+    cluster.run("site.yml", only=pair, **FILTER).succeeded()
+    assert [open_to_us(one) for one in pair] == [[], []]
+    assert cluster.pids() == pids
+    assert hosts.listens(pair[0].address, 5672), "clients are no concern of it"
+    connect = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)"
+    for one, other in (pair, pair[::-1]):
+        for port in BETWEEN_NODES:
+            one.python(connect, other.address, str(port))
+    run = cluster.run("site.yml", only=pair, **FILTER).succeeded()
+    assert [run.counts(one.name)["changed"] for one in pair] == [0, 0]
+
+
+def test_a_new_member_is_let_in_by_a_run_for_all(cluster: Cluster) -> None:
+    cluster.run("site.yml", "--limit", cluster.names[2], **FILTER).refused(
+        "no member of test answers", "their packet filter (rabbitmq_cluster_filter) lets in a new member once"
+    )
+    cluster.run("site.yml", **FILTER).succeeded()
+    assert cluster.is_whole()
+    assert [open_to_us(one) for one in cluster.hosts] == [[], [], []]
+
+
+def test_members_are_restarted_behind_it(cluster: Cluster) -> None:
+    cluster.values.update(FILTER)
+    cluster.run("playbooks/rabbitmq_restart.yml").succeeded()
+    assert cluster.is_whole()
+
+
+def test_it_survives_the_hosts_own_filter_and_is_put_back_where_it_was_flushed(cluster: Cluster) -> None:
+    first = cluster.hosts[0]
+    for command in ("start", "restart", "reload", "stop", "start"):
+        first.run(f"systemctl {command} nftables")
+        assert first.attempt(TABLE).returncode == 0, command
+    first.run("nft flush ruleset")
+    assert open_to_us(first)
+    run = cluster.run("site.yml", "--limit", first.name).succeeded()
+    assert run.counts(first.name)["changed"] == 1 and not open_to_us(first)
+
+
+def test_a_member_that_the_others_would_shut_out_is_refused(cluster: Cluster) -> None:
+    """It has a second address, from which it reaches one of them."""
+    first, second = cluster.hosts[:2]
+    first.run(f"ip addr add 10.61.13.64/32 dev eth0; ip route add {second.address} dev eth0 src 10.61.13.64")
+    try:
+        run = cluster.run("site.yml", "--limit", first.name)
+    finally:
+        first.run(f"ip route del {second.address} dev eth0; ip addr del 10.61.13.64/32 dev eth0")
+    run.refused(f"{first.name} reaches {second.name} from 10.61.13.64", "rabbitmq_cluster_filter_also")
+
+
+def test_a_host_that_may_not_load_it_is_refused_with_nothing_written(cluster: Cluster) -> None:
+    """Whoever comes over SSH lacks the capability, as root in many containers does."""
+    member = cluster.hosts[2]
+    member.run("mkdir -p /etc/systemd/system/ssh.service.d")
+    member.write(WITHOUT, "[Service]\nCapabilityBoundingSet=~CAP_NET_ADMIN\n")
+    rules = member.run("sha256sum /etc/brokerkit/rabbitmq.nft")
+    also = {"rabbitmq_cluster_filter_also": ["10.61.13.64"]}
+    member.run("systemctl daemon-reload; systemctl restart ssh")
+    try:
+        run = cluster.run("site.yml", "--limit", member.name, **also)
+    finally:
+        member.run(f"rm {WITHOUT}; systemctl daemon-reload; systemctl restart ssh")
+    run.refused("rabbitmq_cluster_filter: cs-4-0-c cannot load a packet filter", "Operation not permitted")
+    assert member.run("sha256sum /etc/brokerkit/rabbitmq.nft") == rules
+
+
+def test_it_goes_with_the_switch(cluster: Cluster) -> None:
+    pids = cluster.pids()
+    cluster.run("site.yml", rabbitmq_cluster_filter=False).succeeded()
+    assert [open_to_us(one) for one in cluster.hosts] == [list(BETWEEN_NODES)] * 3
+    assert cluster.pids() == pids
+    for one in cluster.hosts:
+        assert one.attempt(TABLE).returncode == 1
+        assert not one.run(
+            "find /etc/brokerkit /etc/systemd/system -path '*brokerkit-rabbitmq*' -o -name '*.nft'"
+        )

@@ -239,3 +239,11 @@ def test_what_differs_from_the_inventory_is_told_once():
 
 def test_a_host_that_was_not_asked_is_not_judged():
     assert judged("mq3", mq1=said(*NODES)) == CLEAN
+
+
+def test_a_node_that_nobody_answers_is_told_of_their_packet_filter() -> None:
+    nodes = {"rabbit@a": {"running": False, "why": "is not there"}}
+    (plain,) = formation.joining_refusals("prod", "rabbit@b", nodes, "4.0.5")
+    (told,) = formation.joining_refusals("prod", "rabbit@b", nodes, "4.0.5", True)
+    assert "rabbitmq_cluster_filter" not in plain
+    assert told.startswith(plain) and "lets in a new member once a run for their hosts" in told

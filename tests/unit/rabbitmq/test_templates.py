@@ -445,3 +445,20 @@ def test_only_a_member_is_kept_from_being_stopped():
 def test_what_keeps_a_member_from_being_stopped_goes_with_the_node_and_restarts_nothing():
     assert set(role().variable("__rabbitmq_paths")) >= GUARDS
     assert not GUARDS & set(files())
+
+
+def test_the_packet_filter_lets_in_every_member_and_what_is_added():
+    found = {
+        f"broker-{number}": {"rabbitmq_cluster_name": "prod", "ansible_host": f"10.0.0.{number}"}
+        for number in (1, 2, 3)
+    }
+    settings = node(cluster_name="prod", cluster_filter=True, cluster_filter_also=["10.9.0.0/24"])
+    rules = "/etc/brokerkit/rabbitmq.nft"
+    one = Role(
+        "rabbitmq", __rabbitmq_host=BARE_HOST, hostvars=found, groups={"rabbitmq": list(found)}, **settings
+    )
+    text = one.file("__rabbitmq_filter_files", rules)["content"]
+    assert "elements = { 10.0.0.1, 10.0.0.2, 10.0.0.3, 10.9.0.0/24 }" in text
+    assert "tcp dport { 4369, 25672, 35672-35682 } tcp flags & (fin | syn | rst | ack) == syn jump" in text
+    unit = one.file("__rabbitmq_filter_files", "/etc/systemd/system/brokerkit-rabbitmq-filter.service")
+    assert f"ExecStart=/usr/sbin/nft -f {rules}\n" in unit["content"]

@@ -15,6 +15,10 @@ from ..versions import starts_with
 from .cluster import Member
 
 _DATA = "/var/lib/rabbitmq/mnesia/"
+_UNKNOWN_TO_THEM = (
+    "; their packet filter (rabbitmq_cluster_filter) lets in a new member once a run for their hosts "
+    "has told them of it"
+)
 _COUNTED = ("queues", "exchanges", "policies", "parameters")
 
 
@@ -54,15 +58,16 @@ def looked_for(members: list[Member], nodes: Mapping[str, Mapping[str, Any]], ow
 
 
 def joining_refusals(
-    cluster: str, own: str, nodes: Mapping[str, Mapping[str, Any]], version: str
+    cluster: str, own: str, nodes: Mapping[str, Mapping[str, Any]], version: str, filtered: bool = False
 ) -> list[str]:
     """Return why a node without data must not boot, one sentence each; an empty list if it will find its cluster.
 
-    `nodes` is what the module rabbitmq_cluster_info returned for other members.
+    `nodes` is what the module rabbitmq_cluster_info returned for other members; `filtered` is whether members let in
+    only those that a run for their hosts has told them of.
     """
     answers = {node: one for node, one in nodes.items() if one["running"]}
     if not answers:
-        return [_nobody(cluster, own, nodes)]
+        return [_nobody(cluster, own, nodes) + (_UNKNOWN_TO_THEM if filtered else "")]
     node, one = sorted(answers.items())[0]
     if own in one["members"]:
         return [
