@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Builds the collection's archive from the files under version control; the same files give the same bytes.
 
+The message relay, which its role installs, is built too: whoever has the collection alone has no `make relay`.
+
 `ansible-galaxy collection build` decides what goes in, by galaxy.yml. It writes the times of the files and the order of
 the directory into the archive: both are replaced here, so that a checksum says whether two archives are the same.
 """
@@ -20,6 +22,8 @@ import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+import relay_archive
 
 ROOT = Path(__file__).resolve().parent.parent
 _EPOCH = 315532800  # 1980-01-01, the earliest that every tool can show
@@ -88,7 +92,13 @@ def main(argv: Sequence[str]) -> int:
         folder.mkdir()
         try:
             checked_out(source)
+            relay = source / relay_archive.PLACE.relative_to(ROOT)
+            relay.parent.mkdir(parents=True, exist_ok=True)
+            relay.write_bytes(relay_archive.build())
             archive = built(source, folder)
+        except relay_archive.Refused as refused:
+            sys.stderr.write(f"dist.py: {refused}; nothing was built\n")
+            return FAILED
         except subprocess.CalledProcessError as error:
             sys.stderr.write(
                 f"dist.py: `{' '.join(error.cmd[:3])}` failed, and nothing was built:\n{error.stderr}"

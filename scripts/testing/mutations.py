@@ -31,6 +31,7 @@ PURE = (
     "scripts/probes/refusals.py",
     "scripts/probes/registry.py",
     "scripts/probes/report/*.py",
+    "scripts/relaying/gate.py",
     "scripts/soaking/account.py",
     "scripts/soaking/ledger.py",
     "scripts/soaking/pace.py",

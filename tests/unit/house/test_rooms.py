@@ -16,6 +16,7 @@ LIBRARY = {
     "topology": {"host", "rabbitmq"},
     "activemq": {"host"},
     "balancer": {"rabbitmq", "activemq"},
+    "relay": set(),
     "inventory": {"host", "rabbitmq", "activemq", "balancer"},
 }
 PROBER = {
