@@ -33,10 +33,10 @@ check: setup ## lint, types, unit tests and generated pages: under two minutes, 
 	@scripts/check
 
 ONLY :=
-test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, activemq, collection, tls, tls-scenario, cluster, cluster-scenario
+test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, activemq, collection, tls, tls-scenario, cluster, relay, cluster-scenario
 	@scripts/test $(ONLY)
 
-drills: setup ## long tests of what `make test` covers more cheaply; ONLY=part runs one of images, kills, rabbitmq, topology, activemq, collection, tls, cluster, networks, default
+drills: setup ## long tests of what `make test` covers more cheaply; ONLY=part runs one of images, kills, rabbitmq, topology, activemq, collection, tls, cluster, relay, networks, default
 	@scripts/test --drills $(ONLY)
 
 soak: setup ## what operations and failures cost the clients of a cluster, measured; formations in a row; ONLY=part runs one of images, under-load, formations
@@ -49,6 +49,9 @@ mutants: setup ## do the unit tests notice: small changes to the code, 9 of 10 t
 
 bench: setup ## compare with doing the same by hand; prints ratios
 	@$(BIN)/python tests/bench/bench.py
+
+relay: setup ## the message relay as one file, for the role message_relay: roles/message_relay/files/brokerkit-relay.pyz
+	@$(BIN)/python scripts/relay_archive.py
 
 dist: setup ## the collection brokerkit.brokers as an archive: dist/brokerkit-brokers-VERSION.tar.gz
 	@$(BIN)/python scripts/dist.py
@@ -63,4 +66,4 @@ lock: setup ## resolve requirements.in into requirements.txt again
 clean: ## remove everything that the test bed created on this machine
 	@scripts/testbed clean
 
-.PHONY: help setup demo inventory ca check test drills soak mutants bench dist docs lock clean
+.PHONY: help setup demo inventory ca check test drills soak mutants bench relay dist docs lock clean

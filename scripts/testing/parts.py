@@ -137,6 +137,12 @@ PARTS = (
         (tests(*FILES, *BRIEF, "tests/hosts/cluster"),),
     ),
     Part(
+        "relay",
+        "messages that become requests, while relay, broker and API die",
+        300,
+        (tests(*BRIEF, "tests/hosts/relay"),),
+    ),
+    Part(
         "cluster-scenario",
         "molecule: three Debian 13 hosts as one cluster, restarted one at a time under load",
         480,
@@ -188,6 +194,12 @@ DRILLS = (
         "clusters of RabbitMQ 3.8 and 3.10; on 4.0 operations that are killed half-way, partitions, lost machines",
         1700,
         (tests(*DRILL, "tests/hosts/cluster"),),
+    ),
+    Part(
+        "relay",
+        "10,000 messages while relay, broker and API are killed at 50 moments; an API that is away for a minute",
+        900,
+        (tests(*DRILL, "tests/hosts/relay"),),
     ),
     Part(
         "networks",

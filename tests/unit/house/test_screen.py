@@ -194,7 +194,7 @@ def test_every_playbook_refuses_an_inventory_in_which_it_would_do_nothing() -> N
     first = {"inventory.yml", "broker_hosts.yml", "topology_hosts.yml"}
     parts = {
         *first,
-        *(f"{kind}_converge.yml" for kind in ("rabbitmq", "activemq", "haproxy")),
+        *(f"{kind}_converge.yml" for kind in ("rabbitmq", "activemq", "haproxy", "message_relay")),
     }  # imported after them
     silent = [
         path.name

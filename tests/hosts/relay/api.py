@@ -1,0 +1,59 @@
+"""An HTTP API for the tests of the relay, of the standard library alone; runs on the test host.
+
+usage: api.py PORT LOG
+
+The word after the last slash says how it answers: 404-7 with 404, later-7 with 503 the first time and then 204, slow-7
+after a while; a file LOG.denied makes every answer 401. Each request is written down before it is answered: its method,
+path and key, whether it may be a second one, and the answer.
+"""
+
+import os
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+LOG = sys.argv[2]
+SEEN = set()
+LOCK = threading.Lock()
+
+
+class Api(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def answer(self):
+        word = self.path.rpartition("/")[2]
+        kind = word.partition("-")[0]
+        if kind == "slow":
+            time.sleep(3)
+        with LOCK:
+            status = (
+                int(kind)
+                if kind.isdigit() and word != kind
+                else 503
+                if kind == "later" and word not in SEEN
+                else 204
+            )
+            status = 401 if os.path.exists(LOG + ".denied") else status
+            SEEN.add(word)
+            again = self.headers.get("X-Relay-Redelivered", "false")
+            with open(LOG, "a") as log:
+                log.write(f"{self.command} {self.path} {self.headers['Idempotency-Key']} {again} {status}\n")
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if body:
+            with open(LOG + ".bodies", "ab") as log:
+                log.write(body + b"\n")
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_DELETE = do_POST = answer
+
+    def log_message(self, *words):
+        pass
+
+
+ThreadingHTTPServer.daemon_threads = True
+ThreadingHTTPServer.request_queue_size = 50
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Api).serve_forever()

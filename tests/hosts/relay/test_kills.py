@@ -1,0 +1,82 @@
+"""At length: 50 kills at random moments under load, and an API that is away for a minute."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+import hosts
+import pytest
+from relay_hosts import DEAD, INVENTORY, PREFETCH, QUEUE, UNIT, WORKERS, Site, build
+
+MESSAGES, KILLS, SEED = 10_000, 50, 13
+
+
+@pytest.fixture(scope="module")
+def inventory() -> str:
+    """Where this folder's hosts stand."""
+    return INVENTORY
+
+
+@pytest.fixture(scope="module")
+def site(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller) -> Site:
+    """A bare host that has become a broker with a relay; the API runs before it."""
+    build()
+    found = Site(fresh("re-4-0")[0], controller, hosts.settings())
+    found.prepare()
+    found.run("site.yml").succeeded()
+    return found
+
+
+@pytest.mark.drill
+def test_no_message_is_lost_by_fifty_kills(site: Site) -> None:
+    words = [f"k-{number}" for number in range(MESSAGES)]
+    site.host.run(f"systemctl stop {UNIT}")
+    site.send(*words)
+    site.host.run(f"systemctl start {UNIT}")
+    chance = random.Random(SEED)  # noqa: S311 - which is killed next is no secret
+    killed = {"relay": 0, "api": 0, "broker": 0}
+    for number in range(KILLS):
+        # As the messages would be gone before the last kill otherwise.
+        reached = (number + 1) * MESSAGES // (KILLS + 5)
+        hosts.wait_for("progress", lambda reached=reached: site.count() >= reached, 180, 0.1)
+        time.sleep(chance.random() / 2)
+        victim = chance.choices(["relay", "api", "broker"], [6, 2, 2])[0]
+        killed[victim] += 1
+        if victim == "relay":
+            site.host.run(f"systemctl kill --signal=KILL {UNIT}")
+        elif victim == "api":
+            site.stop_api()
+            time.sleep(chance.random() * 2)
+            site.start_api()
+        else:
+            site.kill_broker()
+    hosts.wait_for("every message", lambda: len(site.done("k-")) == MESSAGES, 300, 1)
+    often = site.done("k-")
+    again = sum(often.values()) - MESSAGES
+    print(f"{killed}: {again} duplicates")
+    assert set(often) == set(words)
+    assert again <= KILLS * WORKERS * PREFETCH
+    firsts = [one.path for one in site.requests() if one.status == 204 and not one.again]
+    assert len(set(firsts)) == len(firsts), "a second request is marked as one"
+    assert (site.depth(DEAD), site.depth(QUEUE)) == (0, 0)
+
+
+@pytest.mark.drill
+def test_an_api_that_is_away_for_a_minute(site: Site) -> None:
+    site.stop_api()
+    site.send(*(f"minute-{number}" for number in range(1000)))
+    hosts.wait_for("the pause", lambda: site.health().get("state") == "api-away", 20)
+    before, began = site.cpu_seconds(), time.monotonic()
+    time.sleep(60)
+    share = (site.cpu_seconds() - before) / (time.monotonic() - began)
+    site.start_api()
+    began = time.monotonic()
+    hosts.wait_for("the first request", lambda: site.done("minute-"), 20)
+    back = time.monotonic() - began
+    hosts.wait_for("every message", lambda: len(site.done("minute-")) == 1000, 60, 1)
+    print(f"{share:.2%} of a core while it was away, {back:.1f} s until the first request after it")
+    assert share < 0.05
+    assert back < 5
+    assert site.depth(DEAD) == 0

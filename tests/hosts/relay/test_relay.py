@@ -1,0 +1,195 @@
+"""A message becomes a request, and none is lost, whether relay, broker or API dies, or its body is no good."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import hosts
+import pytest
+from relay_hosts import DEAD, INVENTORY, PREFETCH, QUEUE, UNIT, WORKERS, Site, build, relay
+
+
+@pytest.fixture(scope="module")
+def inventory() -> str:
+    """Where this folder's hosts stand."""
+    return INVENTORY
+
+
+@pytest.fixture(scope="module")
+def site(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller) -> Site:
+    """A bare host that has become a broker with a relay; the API runs before it."""
+    build()
+    found = Site(fresh("re-4-0")[0], controller, hosts.settings())
+    found.prepare()
+    found.run("site.yml").succeeded()
+    return found
+
+
+def test_a_message_becomes_a_request(site: Site) -> None:
+    site.send("first", "a/b")
+    found = hosts.wait_for("two requests", lambda: len(site.requests()) == 2 and site.requests())
+    assert [(one.method, one.path, one.key, one.again) for one in sorted(found)] == [
+        ("DELETE", "/credit/apply-del/a%2Fb", "a/b", False),
+        ("DELETE", "/credit/apply-del/first", "first", False),
+    ]
+    assert site.health()["state"] == "working"
+
+
+def test_check_mode_says_what_would_change_and_changes_nothing(site: Site) -> None:
+    pid = site.pid()
+    wanted = [relay(largest_message=4096)]
+    run = site.run("playbooks/message_relay.yml", "--check", "--diff", relays=wanted).succeeded()
+    assert '"largest_message": 4096' in run.output
+    assert "relay-on-a-test-bed" not in run.output
+    assert run.counts("re-4-0")["changed"] > 0
+    assert site.pid() == pid
+
+
+def test_what_is_wrong_is_refused_before_anything_is_changed(site: Site) -> None:
+    before = site.host.snapshot()
+    wrong = relay(outcomes={"done": [404], "never": [404]}, retry={"first_wait": 700})
+    site.run("playbooks/message_relay.yml", relays=[wrong]).refused(
+        "message_relay_relays[credit-delete].outcomes.never: 404 is in outcomes.done as well",
+        "message_relay_relays[credit-delete].retry.first_wait: 700 is more than",
+    )
+    assert site.host.snapshot() == before
+
+
+def test_a_relay_that_cannot_consume_goes_back_to_its_last_good_files(site: Site) -> None:
+    wrong = relay(source={**relay()["source"], "queue": "nobody-declared-it"})
+    site.run(
+        "playbooks/message_relay.yml", "--extra-vars", "__message_relay_patience=8", relays=[wrong]
+    ).refused(
+        "the relay credit-delete does not consume with these files",
+        "It goes on with the last good files",
+        "ACCESS_REFUSED",
+    )
+    hosts.wait_for("the last good relay", lambda: site.health().get("state") == "working")
+
+
+def test_a_second_run_changes_nothing(site: Site) -> None:
+    pid = site.pid()
+    assert site.run("playbooks/message_relay.yml").succeeded().counts("re-4-0")["changed"] == 0
+    assert site.pid() == pid
+
+
+def test_the_relay_is_confined_and_its_secret_is_in_no_command_line(site: Site) -> None:
+    score = site.host.run(f"systemd-analyze security {UNIT} --no-pager | tail -n 1")
+    assert float(score.split(":")[1].split()[0]) < 2.5, score
+    assert "relay-on-a-test-bed" not in site.host.run(
+        "ps -eo args; journalctl --no-pager; cat /etc/systemd/system/brokerkit-relay-*"
+    )
+    assert site.host.run(f"ps -o user= -p {site.pid()}").strip() != "root"
+    assert (
+        site.host.attempt(
+            "runuser -u nobody -- cat /etc/brokerkit/relay/credit-delete/amqp-password"
+        ).returncode
+        != 0
+    )
+
+
+BAD = {
+    b"no JSON": "not-json",
+    b"\xff\xfe": "not-utf8",
+    b"[]": "missing-field",
+    b'{"other": 1}': "missing-field",
+    b'{"applyId": "../admin"}': "unfit-field",
+    b'{"applyId": null}': "unfit-field",
+    b'{"applyId": "' + b"x" * 2_000_000 + b'"}': "too-large",
+    b'{"applyId": "404-1"}': "status-404",
+    b'{"applyId": "500-1"}': "attempts",
+}
+
+
+def test_what_can_never_be_done_is_a_dead_letter_with_the_reason(site: Site) -> None:
+    site.send(*BAD)
+    hosts.wait_for("the dead letters", lambda: site.depth(DEAD) == len(BAD), 40)
+    found = site.dead()
+    assert {body: headers["x-relay-code"] for body, headers in found} == BAD
+    assert all(headers["x-relay-reason"] for _, headers in found)
+    attempts = {headers["x-relay-code"]: headers["x-relay-attempts"] for _, headers in found}
+    assert (attempts["not-json"], attempts["attempts"]) == (1, 4)
+    assert site.depth(QUEUE) == 0
+
+
+def test_what_cannot_be_done_now_is_tried_again(site: Site) -> None:
+    site.send("later-1")
+    hosts.wait_for("the second attempt", lambda: site.done("later-1") == {"later-1": 1})
+    both = [one for one in site.requests() if one.path.endswith("later-1")]
+    assert [(one.status, one.again) for one in both] == [(503, False), (204, True)]
+
+
+def test_a_stop_finishes_what_is_in_hand(site: Site) -> None:
+    site.send("slow-1")
+    time.sleep(1)
+    site.host.run(f"systemctl stop {UNIT}")
+    assert site.done("slow-1") == {"slow-1": 1}
+    assert site.depth(QUEUE) == 0
+    site.host.run(f"systemctl start {UNIT}")
+
+
+def test_a_wrong_login_stops_the_relay_and_keeps_the_queue(site: Site) -> None:
+    site.host.run("touch /var/tmp/api.log.denied")
+    site.send(*(f"denied-{number}" for number in range(20)))
+    hosts.wait_for("the stop", lambda: site.health()["state"] == "stopped")
+    assert "401" in site.host.run(f"systemctl show --property=StatusText --value {UNIT}")
+    hosts.wait_for("the messages back in the queue", lambda: site.depth(QUEUE) == 20)
+    assert len([one for one in site.requests() if one.status == 401]) <= WORKERS
+    site.host.run(f"rm /var/tmp/api.log.denied; systemctl restart {UNIT}")
+    hosts.wait_for("all of them", lambda: len(site.done("denied-")) == 20)
+
+
+def test_nothing_is_lost_when_relay_broker_and_api_die_under_load(site: Site) -> None:
+    words = [f"n-{number}" for number in range(1500)]
+    site.host.run(f"systemctl stop {UNIT}")
+    site.send(*words)
+    site.host.run(f"systemctl start {UNIT}")
+    for reached in (150, 300, 450):
+        hosts.wait_for("some progress", lambda reached=reached: len(site.done("n-")) >= reached, 60, 0.05)
+        site.host.run(f"systemctl kill --signal=KILL {UNIT}")
+    hosts.wait_for("some progress", lambda: len(site.done("n-")) >= 600, 60, 0.05)
+    site.stop_api()
+    hosts.wait_for("the pause", lambda: site.health().get("state") == "api-away", 20)
+    time.sleep(3)
+    site.start_api()
+    began = time.monotonic()
+    before = len(site.done("n-"))
+    hosts.wait_for("the first request after it", lambda: len(site.done("n-")) > before, 20)
+    assert time.monotonic() - began < 8  # 5 s, and what the looking takes
+    site.kill_broker()
+    hosts.wait_for("every message", lambda: len(site.done("n-")) == len(words), 90, 0.5)
+    often = site.done("n-")
+    assert set(often) == set(words)
+    # Three kills of the relay, one of the API, one of the broker.
+    assert sum(often.values()) - len(words) <= 5 * WORKERS * PREFETCH
+    second = [one for one in site.requests() if one.status == 204 and one.again]
+    firsts = [one for one in site.requests() if one.status == 204 and not one.again]
+    assert len({one.path for one in firsts}) == len(firsts), "a second request is marked as one"
+    assert len(second) >= sum(often.values()) - len(words)
+    assert site.depth(DEAD) == 0
+
+
+def test_an_api_that_is_away_costs_no_messages_and_hardly_any_time(site: Site) -> None:
+    site.stop_api()
+    site.send(*(f"away-{number}" for number in range(300)))
+    hosts.wait_for("the pause", lambda: site.health().get("state") == "api-away", 20)
+    before, began = site.cpu_seconds(), time.monotonic()
+    time.sleep(6)
+    share = (site.cpu_seconds() - before) / (time.monotonic() - began)
+    assert share < 0.05
+    assert site.depth(QUEUE) > 250, "they wait in their own queue"
+    site.start_api()
+    hosts.wait_for("all of them", lambda: len(site.done("away-")) == 300, 30)
+
+
+def test_a_relay_that_is_removed_leaves_nothing_but_its_messages(site: Site) -> None:
+    site.run("playbooks/message_relay.yml", relays=[], message_relay_absent=["credit-delete"]).succeeded()
+    site.send("kept")
+    site.run("playbooks/message_relay_uninstall.yml").succeeded()
+    left = site.host.run(
+        "ls -d /etc/systemd/system/brokerkit-relay* /etc/brokerkit/relay /usr/local/lib/brokerkit-relay* "
+        "/var/lib/brokerkit/relay-* 2>/dev/null; getent passwd brokerkit-relay; true"
+    )
+    assert left == ""
+    assert site.depth(QUEUE) == 1
