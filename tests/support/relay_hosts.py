@@ -50,7 +50,7 @@ def relay(**changes: Any) -> dict[str, Any]:
             "hosts": ["127.0.0.1"],
             "vhost": "shop",
             "queue": QUEUE,
-            "password": "relay-on-a-test-bed",
+            "password": "test-host-only-relay",
             "workers": WORKERS,
             "prefetch": PREFETCH,
         },

@@ -41,7 +41,7 @@ def test_check_mode_says_what_would_change_and_changes_nothing(site: Site) -> No
     wanted = [relay(largest_message=4096)]
     run = site.run("playbooks/message_relay.yml", "--check", "--diff", relays=wanted).succeeded()
     assert '"largest_message": 4096' in run.output
-    assert "relay-on-a-test-bed" not in run.output
+    assert "test-host-only-relay" not in run.output
     assert run.counts("re-4-0")["changed"] > 0
     assert site.pid() == pid
 
@@ -77,7 +77,7 @@ def test_a_second_run_changes_nothing(site: Site) -> None:
 def test_the_relay_is_confined_and_its_secret_is_in_no_command_line(site: Site) -> None:
     score = site.host.run(f"systemd-analyze security {UNIT} --no-pager | tail -n 1")
     assert float(score.split(":")[1].split()[0]) < 2.5, score
-    assert "relay-on-a-test-bed" not in site.host.run(
+    assert "test-host-only-relay" not in site.host.run(
         "ps -eo args; journalctl --no-pager; cat /etc/systemd/system/brokerkit-relay-*"
     )
     assert site.host.run(f"ps -o user= -p {site.pid()}").strip() != "root"
