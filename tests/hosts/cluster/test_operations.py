@@ -64,6 +64,20 @@ def test_of_two_operators_the_second_is_refused_and_told_who_is_first(cluster: C
     ask(cluster, "x", "released")
 
 
+def test_one_backup_is_that_of_all_members_and_restores_them(cluster: Cluster) -> None:
+    folder = cluster.controller.directory / "backups"
+    run = cluster.run("playbooks/topology_backup.yml", "-e", f"backup_dir={folder}").succeeded()
+    files = list(folder.rglob("*.json.gz"))
+    assert len(files) == 1 and files[0].parent.name == cluster.names[0], run.output
+    for vhost in ("shop", "brokerkit-smoke"):
+        cluster.hosts[1].run(f"rabbitmqctl delete_vhost {vhost}")
+    cluster.run("playbooks/topology_drift.yml").refused(f"{cluster.names[0]} does not hold what is declared")
+    cluster.run("playbooks/topology_restore.yml", "-e", f"restore_file={files[0]}").succeeded()
+    for one in cluster.hosts:
+        assert {"shop", "brokerkit-smoke"} <= set(one.run("rabbitmqctl --quiet list_vhosts").split())
+    cluster.run("playbooks/topology_drift.yml").succeeded()
+
+
 @pytest.mark.parametrize(
     "task", ["4. Have others take", "5. Stop the node", "6. Take it out", "7. Remove what"]
 )
