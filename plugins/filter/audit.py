@@ -16,7 +16,9 @@ def _rows(found: dict[str, Any]) -> list[audit.Row]:
             *host,
             audit.Row("node", f"it could not be asked: {found['unanswered']}; start it and run again"),
         ]
-    return [*host, *(rabbitmq_audit.rows(found["node"], found["listeners"]) if found["node"] else [])]
+    if not found["node"]:
+        return host
+    return [*host, *rabbitmq_audit.rows(found["node"], found["listeners"], found.get("filtered", False))]
 
 
 def _broker(found: dict[str, Any], host: str) -> str:

@@ -10,8 +10,9 @@ DOCUMENTATION = r"""
 module: broker_audit_info
 short_description: Read what an audit of a broker's host has to know
 description:
-  - The unit's limits and its exposure, the user's shell, the modes of directories, the clock, listeners, and, of a
-    RabbitMQ node that runs, what it says of its own limits, users and listeners. Nothing is judged here.
+  - The unit's limits and its exposure, the user's shell, the modes of directories, the clock, listeners, whether the
+    packet filter of a cluster is loaded, and, of a RabbitMQ node that runs, what it says of its own limits, users and
+    listeners. Nothing is judged here.
 options:
   kind:
     description: Which broker. Its user has the same name. A RabbitMQ node is asked, too.
@@ -44,7 +45,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 found:
-  description: kind, unit, exposure, shell, modes, clock, listeners, node (its answers), unanswered (why not).
+  description: kind, unit, exposure, shell, modes, clock, listeners, filtered, node (its answers), unanswered (why not).
   returned: always
   type: dict
 """
@@ -127,6 +128,7 @@ def main() -> None:
         "modes": _modes(wanted["directories"]),
         "clock": _clock(),
         "listeners": hostfacts.listeners(),
+        "filtered": bool(_said("nft", "list", "table", "inet", "brokerkit_rabbitmq")),
         "node": None,
         "unanswered": "",
     }

@@ -192,7 +192,7 @@ DRILLS = (
     Part(
         "cluster",
         "clusters of RabbitMQ 3.8 and 3.10; on 4.0 operations that are killed half-way, partitions, lost machines",
-        1700,
+        2300,
         (tests(*DRILL, "tests/hosts/cluster"),),
     ),
     Part(

@@ -16,6 +16,7 @@ APT_CONF = "/etc/apt/apt.conf.d/90brokerkit-rabbitmq"
 GUARD = "/usr/local/lib/brokerkit/rabbitmq-apt-guard"
 FILTER = {"rabbitmq_cluster_filter": True, "rabbitmq_cluster_two_members": True}
 TABLE = "nft list table inet brokerkit_rabbitmq"
+UNIT = "brokerkit-rabbitmq-filter.service"
 BETWEEN_NODES = (4369, 25672)
 WITHOUT = "/etc/systemd/system/ssh.service.d/without.conf"
 NEEDRESTART = "/etc/needrestart/conf.d/brokerkit-rabbitmq.conf"
@@ -155,6 +156,14 @@ def test_members_are_restarted_behind_it(cluster: Cluster) -> None:
     cluster.values.update(FILTER)
     cluster.run("playbooks/rabbitmq_restart.yml").succeeded()
     assert cluster.is_whole()
+
+
+def test_the_audit_knows_of_it(cluster: Cluster) -> None:
+    told = "it tells whoever reaches port 4369"
+    assert told not in cluster.run("playbooks/audit.yml").sentence
+    cluster.hosts[0].run(f"systemctl stop {UNIT}")
+    assert cluster.run("playbooks/audit.yml").sentence.count(told) == 1
+    cluster.hosts[0].run(f"systemctl start {UNIT}")
 
 
 def test_it_survives_the_hosts_own_filter_and_is_put_back_where_it_was_flushed(cluster: Cluster) -> None:

@@ -118,7 +118,16 @@ def test_a_plain_listener_that_others_reach_is_a_finding_and_one_inside_tls_is_n
 
 def test_an_epmd_that_others_reach_is_a_finding():
     found = found_of(rows(NODE, [*LISTENERS, {"address": "::", "port": 4369, "process": "epmd"}]))
-    assert "port 4369" in found["epmd"]
+    assert "port 4369" in found["epmd"] and "rabbitmq_cluster_filter" in found["epmd"]
+
+
+def test_ports_between_nodes_that_a_packet_filter_closes_are_no_finding_and_those_of_clients_are():
+    listeners = [
+        {"address": "10.0.0.1", "port": port, "process": process}
+        for port, process in ((4369, "epmd"), (25672, "beam.smp"), (5672, "beam.smp"))
+    ]
+    assert list(found_of(rows(NODE, listeners))) == ["amqp 5672", "clustering 25672", "epmd"]
+    assert list(found_of(rows(NODE, listeners, filtered=True))) == ["amqp 5672"]
 
 
 @pytest.mark.parametrize(

@@ -37,9 +37,10 @@ Answer = #{
 """
 
 
-def rows(node: Found, listeners: list[dict[str, Any]]) -> list[Row]:
+def rows(node: Found, listeners: list[dict[str, Any]], filtered: bool = False) -> list[Row]:
     """Return what a node that answered QUESTION is asked; `listeners` are the host's, as the kernel has them.
 
+    `filtered` is whether the role's packet filter keeps all but the members from the ports between nodes.
     3.8 says of its distribution port that it is open on every interface, whatever it is bound to.
     """
     open_ports: dict[int, str] = {}
@@ -54,10 +55,12 @@ def rows(node: Found, listeners: list[dict[str, Any]]) -> list[Row]:
         _disk(node),
         _alarms(node),
         *(
-            _listener(protocol, port, open_ports)
+            Row(f"{protocol} {port}")
+            if filtered and protocol == "clustering"
+            else _listener(protocol, port, open_ports)
             for protocol, port in sorted(node["listeners"], key=lambda one: one[1])
         ),
-        _epmd(sorted(epmd & {*open_ports})),
+        _epmd([] if filtered else sorted(epmd & {*open_ports})),
     ]
 
 
@@ -120,7 +123,7 @@ def _listener(protocol: str, port: int, open_ports: dict[int, str]) -> Row:
         return Row(
             name,
             f"{where} and runs commands for whoever has the cookie; set rabbitmq_distribution_address to 127.0.0.1, or "
-            "in a cluster to the address that only its members reach",
+            "in a cluster to the address that only its members reach, or rabbitmq_cluster_filter to true",
         )
     if protocol in _PAGES:
         what, variable = _PAGES[protocol]
@@ -143,5 +146,5 @@ def _epmd(ports: list[int]) -> Row:
     return Row(
         "epmd",
         f"it tells whoever reaches port {ports[0]} which nodes there are; set rabbitmq_epmd_address to 127.0.0.1, or "
-        "in a cluster to the address that only its members reach",
+        "in a cluster to the address that only its members reach, or rabbitmq_cluster_filter to true",
     )
