@@ -43,7 +43,7 @@ def rows(request: pytest.FixtureRequest) -> Iterator[Rows]:
     for what, load in found:
         messages = load.account["messages"]
         terminal.write_line(
-            f"| {what} | {load.confirmed:,} | {load.lost} | {messages['duplicates']:,} | {load.outage:.2f} s |"
+            f"| {what} | {load.confirmed:,} | {load.lost} | {messages['duplicated']:,} | {load.outage:.2f} s |"
         )
 
 
