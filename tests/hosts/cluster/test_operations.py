@@ -176,6 +176,16 @@ def test_a_full_stop_that_was_killed_is_finished_by_the_next_run(cluster: Cluste
     assert cluster.is_whole() and len(cookies(cluster)) == 1
 
 
+def test_one_that_was_killed_once_its_nodes_started_is_finished_by_site_yml_as_well(cluster: Cluster) -> None:
+    """The nodes run with the cookie that still awaits a restart, so that the gate can ask them."""
+    cluster.values["rabbitmq_erlang_cookie"] = hosts.secret("", "cookie", 40)
+    cluster.killed("7. Wait until", FULL_STOP, **ALL_AT_ONCE)
+    hosts.wait_for("the cluster", cluster.is_whole, 180, 3)
+    run = cluster.run("site.yml").succeeded()
+    assert run.output.count("go on without rabbit@") == 3
+    assert cluster.is_whole() and len(cookies(cluster)) == 1
+
+
 def test_a_full_stop_leaves_no_member_running_that_the_inventory_lacks(cluster: Cluster) -> None:
     pids = cluster.pids()
     run = cluster.run(FULL_STOP, only=cluster.hosts[:2], rabbitmq_cluster_two_members=True, **ALL_AT_ONCE)
