@@ -119,3 +119,30 @@ def test_an_upgrade_that_was_killed_is_finished_by_the_next_run(
     assert all(one.endswith(mark) for one in versions(cluster))
     assert cluster.is_whole()
     cluster.run("site.yml", **both).succeeded()
+
+
+def test_a_part_of_the_members_is_upgraded_and_the_others_follow(
+    cluster: Cluster, repositories: Repositories
+) -> None:
+    repositories.rebuilt("debian", "+local5", BROKER_ONLY)
+    both, pids = repositories.both(), cluster.pids()
+    cluster.run(UPGRADE, "--limit", cluster.names[1], **both).succeeded()
+    assert [one.endswith("+local5") for one in versions(cluster)] == [False, True, False]
+    assert cluster.pids()[::2] == pids[::2]
+    cluster.run(UPGRADE, **both).succeeded()
+    assert all(one.endswith("+local5") for one in versions(cluster))
+    assert cluster.is_whole()
+
+
+def test_a_node_of_its_own_is_upgraded_in_the_same_way(cluster: Cluster, repositories: Repositories) -> None:
+    """It makes one of the members bare again, and is the last test for that."""
+    alone = cluster.hosts[0]
+    hosts.testbed("reset", alone.name, inventory=INVENTORY)
+    one = {"only": [alone], "rabbitmq_cluster_name": ""}
+    cluster.run("site.yml", **one).succeeded()
+    pid, both = alone.broker_pid(), repositories.both()
+    cluster.run(UPGRADE, **one, **both).succeeded()
+    assert alone.run("dpkg-query -W -f '${Version}' rabbitmq-server").endswith("+local5")
+    assert alone.broker_pid() not in (0, pid)
+    run = cluster.run("site.yml", **one, **both).succeeded()
+    assert run.counts(alone.name)["changed"] == 0
