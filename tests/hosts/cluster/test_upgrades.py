@@ -125,11 +125,11 @@ def test_a_part_of_the_members_is_upgraded_and_the_others_follow(
     cluster: Cluster, repositories: Repositories
 ) -> None:
     repositories.rebuilt("debian", "+local5", BROKER_ONLY)
-    both, pids = repositories.both(), cluster.pids()
-    cluster.run(UPGRADE, "--limit", cluster.names[1], **both).succeeded()
+    source, pids = repositories.settings("rabbitmq_"), cluster.pids()
+    cluster.run(UPGRADE, "--limit", cluster.names[1], **source).succeeded()
     assert [one.endswith("+local5") for one in versions(cluster)] == [False, True, False]
     assert cluster.pids()[::2] == pids[::2]
-    cluster.run(UPGRADE, **both).succeeded()
+    cluster.run(UPGRADE, **source).succeeded()
     assert all(one.endswith("+local5") for one in versions(cluster))
     assert cluster.is_whole()
 
@@ -140,9 +140,9 @@ def test_a_node_of_its_own_is_upgraded_in_the_same_way(cluster: Cluster, reposit
     hosts.testbed("reset", alone.name, inventory=INVENTORY)
     one = {"only": [alone], "rabbitmq_cluster_name": ""}
     cluster.run("site.yml", **one).succeeded()
-    pid, both = alone.broker_pid(), repositories.both()
-    cluster.run(UPGRADE, **one, **both).succeeded()
+    pid, source = alone.broker_pid(), repositories.settings("rabbitmq_")
+    cluster.run(UPGRADE, **one, **source).succeeded()
     assert alone.run("dpkg-query -W -f '${Version}' rabbitmq-server").endswith("+local5")
     assert alone.broker_pid() not in (0, pid)
-    run = cluster.run("site.yml", **one, **both).succeeded()
+    run = cluster.run("site.yml", **one, **source).succeeded()
     assert run.counts(alone.name)["changed"] == 0
