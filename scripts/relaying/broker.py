@@ -129,8 +129,12 @@ class Link:
     ) -> None:
         exchange = objects_of(self._settings.name)["exchange"]
         kept = {name: getattr(properties, name) for name in _KEPT}
+        # CC and BCC are addresses: the broker would deliver the message there once more.
+        known = {
+            name: value for name, value in (properties.headers or {}).items() if name not in ("CC", "BCC")
+        }
         sent = pika.BasicProperties(
-            **kept, headers={**(properties.headers or {}), **headers}, delivery_mode=2, expiration=expiration
+            **kept, headers={**known, **headers}, delivery_mode=2, expiration=expiration
         )
         fresh = self._out is None
         try:

@@ -197,7 +197,7 @@ DRILLS = (
     ),
     Part(
         "relay",
-        "10,000 messages while relay, broker and API are killed at 50 moments; an API that is away for a minute",
+        "10,000 messages while relay, broker and API are killed at 50 moments; a broker without memory; TLS",
         900,
         (tests(*DRILL, "tests/hosts/relay"),),
     ),

@@ -161,13 +161,13 @@ class Site:
         """How many requests the API has got."""
         return int(self.host.run(f"cat {LOG} 2>/dev/null | wc -l"))
 
-    def start_api(self) -> None:
-        """Start the API, where it does not run."""
+    def start_api(self, *words: str) -> None:
+        """Start the API, where it does not run; `words` are its certificate and key."""
         source = (hosts.ROOT / "tests/hosts/relay/api.py").read_text(encoding="utf-8")
         self.host.write("/var/tmp/api.py", source)
         self.host.run(
             "systemctl reset-failed test-api 2>/dev/null; "
-            f"systemd-run --quiet --unit=test-api python3 /var/tmp/api.py {API_PORT} {LOG}"
+            f"systemd-run --quiet --unit=test-api python3 /var/tmp/api.py {API_PORT} {LOG} {' '.join(words)}"
         )
         hosts.wait_for(
             "the API",

@@ -1,6 +1,6 @@
 """An HTTP API for the tests of the relay, of the standard library alone; runs on the test host.
 
-usage: api.py PORT LOG
+usage: api.py PORT LOG [CERTIFICATE KEY]
 
 The word after the last slash says how it answers: 404-7 with 404, later-7 with 503 the first time and then 204, slow-7
 after a while; a file LOG.denied makes every answer 401. Each request is written down before it is answered: its method,
@@ -8,6 +8,7 @@ path and key, whether it may be a second one, and the answer.
 """
 
 import os
+import ssl
 import sys
 import threading
 import time
@@ -56,4 +57,9 @@ class Api(BaseHTTPRequestHandler):
 
 ThreadingHTTPServer.daemon_threads = True
 ThreadingHTTPServer.request_queue_size = 50
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Api).serve_forever()
+SERVER = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Api)
+if len(sys.argv) > 3:
+    CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    CONTEXT.load_cert_chain(*sys.argv[3:5])
+    SERVER.socket = CONTEXT.wrap_socket(SERVER.socket, server_side=True)
+SERVER.serve_forever()

@@ -1,14 +1,16 @@
-"""At length: 50 kills at random moments under load, and an API that is away for a minute."""
+"""At length: kills under load, an API that is away for a minute, a broker without memory, a relay that hangs, TLS."""
 
 from __future__ import annotations
 
 import random
 import time
 from collections.abc import Callable
+from typing import Any
 
 import hosts
 import pytest
-from relay_hosts import DEAD, INVENTORY, PREFETCH, QUEUE, UNIT, WORKERS, Site, build
+from certificates import Authority
+from relay_hosts import DEAD, INVENTORY, PREFETCH, QUEUE, UNIT, WORKERS, Site, build, relay
 
 MESSAGES, KILLS, SEED = 10_000, 50, 13
 
@@ -80,3 +82,68 @@ def test_an_api_that_is_away_for_a_minute(site: Site) -> None:
     assert share < 0.05
     assert back < 5
     assert site.depth(DEAD) == 0
+
+
+@pytest.mark.drill
+def test_a_broker_without_memory_still_forgets_what_is_done(site: Site) -> None:
+    site.host.run(f"systemctl stop {UNIT}")
+    site.send("500-memory", *(f"memory-{number}" for number in range(40)))
+    site.host.run("rabbitmqctl set_vm_memory_high_watermark absolute 1MB")
+    try:
+        hosts.wait_for("the alarm", lambda: "memory" in site.host.evaluate("rabbit_alarm:get_alarms()."), 30)
+        site.host.run(f"systemctl start {UNIT}")
+        hosts.wait_for("what can be done", lambda: len(site.done("memory-")) == 40, 90)
+    finally:
+        site.host.run("rabbitmqctl set_vm_memory_high_watermark 0.4")
+    hosts.wait_for("the dead letter", lambda: site.depth(DEAD) == 1, 120)
+    assert [headers["x-relay-code"] for _, headers in site.dead()] == ["attempts"]
+    assert set(site.done("memory-").values()) <= {1, 2}
+
+
+@pytest.mark.drill
+def test_a_relay_that_hangs_is_started_again(site: Site) -> None:
+    before = site.pid()
+    site.host.run(f"systemctl kill --signal=STOP {UNIT}")
+    site.send("hanging")
+    hosts.wait_for("systemd's watchdog", lambda: site.pid() not in (0, before), 120)
+    hosts.wait_for("the message", lambda: site.done("hanging") == {"hanging": 1}, 30)
+
+
+@pytest.mark.drill
+def test_broker_and_api_inside_tls(site: Site) -> None:
+    authority, stranger = Authority.new(), Authority.new()
+    pair = authority.issue(site.host.address, "127.0.0.1")
+    for name, text in (
+        ("ca", authority.certificate),
+        ("other", stranger.certificate),
+        ("api", pair.certificate + pair.key),
+    ):
+        site.host.write(f"/etc/brokerkit-test-{name}.pem", text)
+    site.stop_api()
+    site.start_api("/etc/brokerkit-test-api.pem", "/etc/brokerkit-test-api.pem")
+    tls = {
+        "rabbitmq_tls": "both",
+        "rabbitmq_tls_certificate": pair.certificate,
+        "rabbitmq_tls_key": pair.key,
+        "rabbitmq_tls_authority": authority.certificate,
+    }
+
+    def inside(broker: str, api: str) -> dict[str, Any]:
+        plain = relay()
+        source = {**plain["source"], "tls": True, "ca_file": f"/etc/brokerkit-test-{broker}.pem"}
+        address = plain["request"]["url"].replace("http:", "https:")
+        request = {**plain["request"], "url": address, "ca_file": f"/etc/brokerkit-test-{api}.pem"}
+        return relay(source=source, request=request)
+
+    site.run("site.yml", relays=[inside("ca", "ca")], **tls).succeeded()
+    site.send("inside")
+    hosts.wait_for("the request", lambda: site.done("inside") == {"inside": 1})
+    site.run("playbooks/message_relay.yml", relays=[inside("other", "ca")], **tls).refused(
+        "does not consume with these files",
+        "It goes on with the last good files",
+        "CERTIFICATE_VERIFY_FAILED",
+    )
+    site.run("playbooks/message_relay.yml", relays=[inside("ca", "other")], **tls).succeeded()
+    site.send(*(f"stranger-{number}" for number in range(5)))
+    hosts.wait_for("the pause", lambda: site.health().get("state") == "api-away", 30)
+    assert "was not accepted: " in site.health()["why"]

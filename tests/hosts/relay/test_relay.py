@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import hosts
+import pika
 import pytest
 from relay_hosts import DEAD, INVENTORY, PREFETCH, QUEUE, UNIT, WORKERS, Site, build, relay
 
@@ -111,6 +112,30 @@ def test_what_can_never_be_done_is_a_dead_letter_with_the_reason(site: Site) -> 
     attempts = {headers["x-relay-code"]: headers["x-relay-attempts"] for _, headers in found}
     assert (attempts["not-json"], attempts["attempts"]) == (1, 4)
     assert site.depth(QUEUE) == 0
+
+
+def test_a_dead_letter_keeps_what_its_sender_said_and_goes_to_nobody_else(site: Site) -> None:
+    headers = {"a": 1.5, "b": None, "c": {"d": [1, True, "x"]}, "e": b"f"}
+    channel = site.channel()
+    known = pika.BasicProperties(
+        delivery_mode=2,
+        content_type="text/plain",
+        correlation_id="7",
+        expiration="60000",
+        headers={**headers, "CC": [DEAD, "relay.credit-delete.wait-1"]},
+    )
+    # The queues of CC are not bound to this exchange, so the broker delivers it once.
+    channel.exchange_declare("sender")
+    channel.queue_bind(QUEUE, "sender", QUEUE)
+    channel.basic_publish("sender", QUEUE, b"no JSON", known)
+    channel.exchange_delete("sender")
+    channel.connection.close()
+    hosts.wait_for("the dead letters", lambda: site.depth(DEAD) >= 1)
+    time.sleep(3)
+    (body, found), *more = site.dead()
+    assert (body, more) == (b"no JSON", [])
+    assert {name: found[name] for name in headers} == headers
+    assert "CC" not in found
 
 
 def test_what_cannot_be_done_now_is_tried_again(site: Site) -> None:

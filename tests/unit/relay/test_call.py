@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from brokers.relay import url
+from certificates import Authority
 from relaying.call import Answer, Call
 
 Serve = Callable[[socket.socket, int], None]
 
 
 @contextmanager
-def api(serve: Serve) -> Iterator[tuple[int, list[bytes]]]:
+def api(serve: Serve, tls: ssl.SSLContext | None = None) -> Iterator[tuple[int, list[bytes]]]:
     """A server on loopback: `serve` gets each connection and its number. Yields its port and what it has received."""
     received: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -30,6 +33,7 @@ def api(serve: Serve) -> Iterator[tuple[int, list[bytes]]]:
                 with line:
                     line.settimeout(5)
                     try:
+                        line = tls.wrap_socket(line, server_side=True) if tls else line
                         serve(Recorded(line, received), number)  # type: ignore[arg-type]
                     except OSError:
                         continue
@@ -238,3 +242,58 @@ def test_why_there_is_no_answer() -> None:
     assert delete(call(port)).trouble == f"127.0.0.1:{port} refused the connection"
     nowhere = Call(url.parsed("http://no-such-host.invalid/"), {}, 5, None)
     assert delete(nowhere).trouble.startswith("the name no-such-host.invalid does not resolve")
+
+
+# --- inside TLS -----------------------------------------------------------------------------------------------------
+
+
+def trusting(authority: Authority) -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=authority.certificate)
+
+
+def presenting(authority: Authority, folder: Path, *names: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue(*names).write(folder, "server"))
+    return context
+
+
+def secure(port: int, context: ssl.SSLContext, timeout: int = 5) -> Call:
+    return Call(url.parsed(f"https://127.0.0.1:{port}/"), {}, timeout, context)
+
+
+def test_requests_inside_tls_keep_their_connection(tmp_path: Path) -> None:
+    authority = Authority.new()
+    with api(answering(OK, OK), presenting(authority, tmp_path, "127.0.0.1")) as (port, received):
+        one = secure(port, trusting(authority))
+        assert [delete(one).status for _ in range(2)] == [200, 200]
+        one.close()
+    assert len(received) == 2
+
+
+@pytest.mark.parametrize("names", [["127.0.0.2"], ["127.0.0.1"]])
+def test_a_certificate_that_is_not_trusted_is_no_answer(tmp_path: Path, names: list[str]) -> None:
+    authority = Authority.new()
+    trusted = authority if names == ["127.0.0.2"] else Authority.new()
+    with api(answering(OK), presenting(authority, tmp_path, *names)) as (port, received):
+        answer = delete(secure(port, trusting(trusted)))
+    assert answer.status == 0
+    assert f"the certificate of 127.0.0.1:{port} was not accepted" in answer.trouble
+    assert received == []
+
+
+def test_an_answer_that_trickles_inside_tls_is_ended_too(tmp_path: Path) -> None:
+    def serve(line: Recorded, number: int) -> None:
+        line.request()
+        for letter in b"HTTP/1.1 200 OK\r\n" * 40:
+            line.sendall(bytes([letter]))
+            time.sleep(0.05)
+
+    authority = Authority.new()
+    with api(serve, presenting(authority, tmp_path, "127.0.0.1")) as (port, _):  # type: ignore[arg-type]
+        one = secure(port, trusting(authority), 1)
+        timer = threading.Timer(1.2, lambda: one.interrupt_if_overdue(time.monotonic()))
+        timer.start()
+        began = time.monotonic()
+        answer = delete(one)
+    assert "no complete answer within 1 s" in answer.trouble
+    assert time.monotonic() - began < 3
