@@ -129,12 +129,11 @@ class Link:
     ) -> None:
         exchange = objects_of(self._settings.name)["exchange"]
         kept = {name: getattr(properties, name) for name in _KEPT}
-        # CC and BCC are addresses: the broker would deliver the message there once more.
-        known = {
-            name: value for name, value in (properties.headers or {}).items() if name not in ("CC", "BCC")
-        }
         sent = pika.BasicProperties(
-            **kept, headers={**known, **headers}, delivery_mode=2, expiration=expiration
+            **kept,
+            headers={**carried(properties.headers or {}), **headers},
+            delivery_mode=2,
+            expiration=expiration,
         )
         fresh = self._out is None
         try:
@@ -166,6 +165,24 @@ class Link:
 
     def _connected(self) -> BlockingConnection:
         return BlockingConnection(self._ways)
+
+
+def carried(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a message's own headers as they are sent on.
+
+    CC and BCC are addresses: the broker would deliver the message there once more. Numbers that pika reads and cannot
+    write, those with a fraction or of more than 63 bits, become texts.
+    """
+    return {name: _writable(value) for name, value in headers.items() if name not in ("CC", "BCC")}
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _writable(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_writable(one) for one in value]
+    is_long = isinstance(value, int) and not -(2**63) <= value < 2**63
+    return str(value) if isinstance(value, float) or is_long else value
 
 
 # A message's own properties. Not: user_id, which is that of its sender and would be refused from another user.

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 import zipfile
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -249,6 +251,27 @@ def test_an_id_is_the_key_and_other_bodies_have_other_digests() -> None:
     assert worker.key_of("q", pika.BasicProperties(message_id="order-7"), b"") == "order-7"
     digests = {worker.key_of(queue, pika.BasicProperties(), body) for queue in "qr" for body in (b"a", b"b")}
     assert len(digests) == 4
+
+
+def test_headers_that_pika_can_read_can_be_sent_on() -> None:
+    given = {
+        "a": 1.5,
+        "b": [2**64 - 1, {"c": float("inf")}],
+        "d": None,
+        "e": b"x",
+        "f": Decimal("1.1"),
+        "g": datetime(2026, 1, 1, tzinfo=UTC),
+        "h": True,
+        "i": -(2**63),
+        "CC": ["x"],
+        "BCC": ["x"],
+    }
+    found = broker.carried(given)
+    changed = {"a": "1.5", "b": ["18446744073709551615", {"c": "inf"}]}
+    assert found == {**{name: given[name] for name in given if name not in ("CC", "BCC")}, **changed}
+    encoded = b"".join(pika.BasicProperties(headers=found).encode())
+    again = pika.BasicProperties().decode(encoded)
+    assert again.headers == found
 
 
 # --- the service ----------------------------------------------------------------------------------------------------
