@@ -1,11 +1,12 @@
 """What each operation and each failure costs clients of a cluster: nothing that was confirmed, and how long they wait.
 
-`make soak` runs this and prints the table of docs/operations.md. The bounds are those that a cluster has to keep,
-on a machine that does nothing else meanwhile.
+`make soak` runs this, prints the table of docs/operations.md and leaves a page of each run in artifacts/soak. The
+bounds are those that a cluster has to keep, on a machine that does nothing else meanwhile.
 """
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 
@@ -16,6 +17,7 @@ from clusters import INVENTORY, Cluster, Load
 pytestmark = pytest.mark.soak
 
 Rows = list[tuple[str, Load]]
+PAGES = hosts.ROOT / "artifacts/soak"
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,9 @@ def rows(request: pytest.FixtureRequest) -> Iterator[Rows]:
 
 def measure(cluster: Cluster, rows: Rows, what: str, during: Sequence[str], at_most: float | None) -> None:
     """Run a command under load, and hold what it cost against its bound in seconds."""
-    load = cluster.soaked(during, "--rate", "100", "--cool-down", "20")
+    PAGES.mkdir(parents=True, exist_ok=True)
+    page = PAGES / f"{re.sub(r'[^a-z0-9]+', '-', what)}.html"
+    load = cluster.soaked(during, "--rate", "100", "--cool-down", "20", "--html", str(page))
     rows.append((what, load))
     load.succeeded()
     hosts.wait_for("the cluster", cluster.is_whole, 180, 3)
