@@ -39,14 +39,17 @@ def rows(request: pytest.FixtureRequest) -> Iterator[Rows]:
     """What was measured; printed in the end."""
     found: Rows = []
     yield found
-    terminal = request.config.pluginmanager.get_plugin("terminalreporter")
-    terminal.write_line("\n| what | confirmed | lost | duplicates | longest without service |")
-    terminal.write_line("|---|---|---|---|---|")
+    lines = [
+        "",
+        "| what | confirmed | lost | duplicated | longest without service |",
+        "|---|---|---|---|---|",
+    ]
     for what, load in found:
-        messages = load.account["messages"]
-        terminal.write_line(
-            f"| {what} | {load.confirmed:,} | {load.lost} | {messages['duplicated']:,} | {load.outage:.2f} s |"
-        )
+        doubled = load.account["messages"]["duplicated"]
+        lines.append(f"| {what} | {load.confirmed:,} | {load.lost} | {doubled:,} | {load.outage:.2f} s |")
+    capture = request.config.pluginmanager.get_plugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        print("\n".join(lines), flush=True)
 
 
 def measure(cluster: Cluster, rows: Rows, what: str, during: Sequence[str], at_most: float | None) -> None:
