@@ -17,6 +17,7 @@ from clusters import INVENTORY, Cluster, Load
 pytestmark = pytest.mark.soak
 
 Rows = list[tuple[str, Load]]
+SAYS_NO_ALARM = "rabbitmq-diagnostics -q check_local_alarms >/dev/null 2>&1"
 PAGES = hosts.ROOT / "artifacts/soak"
 
 
@@ -81,7 +82,8 @@ def test_a_rolling_restart(cluster: Cluster, rows: Rows) -> None:
 
 
 def test_a_rolling_change_of_the_configuration(cluster: Cluster, rows: Rows) -> None:
-    during = cluster.command("site.yml", rabbitmq_heartbeat=45)[0]
+    cluster.values["rabbitmq_heartbeat"] = 45
+    during = cluster.command("site.yml")[0]
     measure(cluster, rows, "change that needs a restart, by site.yml", during, 1)
 
 
@@ -118,12 +120,16 @@ def test_a_member_is_cut_off_for_milliseconds_again_and_again(cluster: Cluster, 
             "rabbitmqctl set_vm_memory_high_watermark 0.0001",
             "rabbitmqctl set_vm_memory_high_watermark 0.6",
         ),
-        ("disk", "rabbitmqctl set_disk_free_limit 900TB", "rabbitmqctl set_disk_free_limit 50MB"),
+        ("disk", "rabbitmqctl set_disk_free_limit 900000GB", "rabbitmqctl set_disk_free_limit 2GB"),
     ],
 )
 def test_an_alarm_on_one_member(what: str, raised: str, cleared: str, cluster: Cluster, rows: Rows) -> None:
     """Publishers stand still in the whole cluster while it lasts, which is 10 s here."""
-    during = on(cluster.hosts[1], f"{raised}; sleep 10; {cleared}; sleep 10")
+    during = on(
+        cluster.hosts[1],
+        f"{raised} || exit 1; for i in $(seq 30); do {SAYS_NO_ALARM} || break; sleep 1; done; "
+        f"if {SAYS_NO_ALARM}; then echo no alarm; exit 1; fi; sleep 10; {cleared}; sleep 15",
+    )
     measure(cluster, rows, f"{what} alarm on a member for 10 s", during, None)
 
 
