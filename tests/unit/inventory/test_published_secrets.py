@@ -39,6 +39,8 @@ def tracked() -> Iterator[Path]:
     )
     for name in listed.stdout.splitlines():
         path = ROOT / name
+        if path.suffix == ".png":  # a picture
+            continue
         if path.is_file() and not name.startswith("tests/unit/") and "inventory/group_vars" not in name[6:]:
             yield path
 
