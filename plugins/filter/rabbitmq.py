@@ -18,15 +18,18 @@ from ..module_utils.brokers.rabbitmq import (
 )
 
 
-def _apart(hosts: Collection[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Judge the versions in which the members of a cluster would end that are in the run (tasks/upgrade_plan.yml)."""
-    planned = {}
-    for host in hosts:
+def _apart(members: Collection[Mapping[str, str]], hostvars: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Judge a cluster's members by what the run has read of their hosts (tasks/upgrade_plan.yml)."""
+    planned, down = {}, []
+    for host in (one["host"] for one in members):
+        unit = (hostvars[host].get("__rabbitmq_host") or {}).get("unit")
+        if unit and unit["active_state"] != "active":
+            down.append(host)
         asked = hostvars[host].get("__rabbitmq_apt") or {}
         if "plan" in asked:
             has = hostvars[host]["__rabbitmq_has"]["packages"]
             planned[host] = {**has, **asked["plan"]["packages"]}[upgrades.BROKER]
-    return upgrades.apart(planned)
+    return upgrades.apart(planned) + upgrades.nobody_to_start_with(down, len(members))
 
 
 class FilterModule:

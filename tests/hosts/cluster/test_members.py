@@ -10,12 +10,6 @@ from clusters import INVENTORY, NAME, Cluster
 
 
 @pytest.fixture(scope="module")
-def inventory() -> str:
-    """Where this folder's hosts stand."""
-    return INVENTORY
-
-
-@pytest.fixture(scope="module")
 def cluster(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller) -> Cluster:
     """Three hosts of which two are a cluster: a pair that was asked for."""
     three = fresh(*(f"cm-4-0-{letter}" for letter in "abc"))

@@ -19,12 +19,6 @@ ALL_AT_ONCE = {"rabbitmq_accept_interruption": True}
 
 
 @pytest.fixture(scope="module")
-def inventory() -> str:
-    """Where this folder's hosts stand."""
-    return INVENTORY
-
-
-@pytest.fixture(scope="module")
 def cluster(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller) -> Cluster:
     """Three hosts that are one cluster, with a quorum queue."""
     found = Cluster(fresh(*(f"co-4-0-{letter}" for letter in "abc")), controller, hosts.settings())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import hosts
 import pytest
-from clusters import INVENTORY, Cluster
+from clusters import Cluster
 
 pytestmark = pytest.mark.drill
 
@@ -20,12 +20,6 @@ UNIT = "brokerkit-rabbitmq-filter.service"
 BETWEEN_NODES = (4369, 25672)
 WITHOUT = "/etc/systemd/system/ssh.service.d/without.conf"
 NEEDRESTART = "/etc/needrestart/conf.d/brokerkit-rabbitmq.conf"
-
-
-@pytest.fixture(scope="module")
-def inventory() -> str:
-    """Where this folder's hosts stand."""
-    return INVENTORY
 
 
 @pytest.fixture(scope="module")

@@ -12,19 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 import hosts
 import pytest
-from clusters import INVENTORY, Cluster, Load
+from clusters import Cluster, Load
 
 pytestmark = pytest.mark.soak
 
 Rows = list[tuple[str, Load]]
 SAYS_NO_ALARM = "rabbitmq-diagnostics -q check_local_alarms >/dev/null 2>&1"
 PAGES = hosts.ROOT / "artifacts/soak"
-
-
-@pytest.fixture(scope="module")
-def inventory() -> str:
-    """Where this folder's hosts stand."""
-    return INVENTORY
 
 
 @pytest.fixture(scope="module")

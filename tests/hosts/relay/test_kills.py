@@ -4,31 +4,14 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
 from typing import Any
 
 import hosts
 import pytest
 from certificates import Authority
-from relay_hosts import DEAD, INVENTORY, PREFETCH, QUEUE, UNIT, WORKERS, Site, build, relay
+from relay_hosts import DEAD, PREFETCH, QUEUE, UNIT, WORKERS, Site, relay
 
 MESSAGES, KILLS, SEED = 10_000, 50, 13
-
-
-@pytest.fixture(scope="module")
-def inventory() -> str:
-    """Where this folder's hosts stand."""
-    return INVENTORY
-
-
-@pytest.fixture(scope="module")
-def site(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller) -> Site:
-    """A bare host that has become a broker with a relay; the API runs before it."""
-    build()
-    found = Site(fresh("re-4-0")[0], controller, hosts.settings())
-    found.prepare()
-    found.run("site.yml").succeeded()
-    return found
 
 
 @pytest.mark.drill

@@ -3,28 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import hosts
 import pika
-import pytest
-from relay_hosts import DEAD, INVENTORY, PREFETCH, QUEUE, UNIT, WORKERS, Site, build, relay
-
-
-@pytest.fixture(scope="module")
-def inventory() -> str:
-    """Where this folder's hosts stand."""
-    return INVENTORY
-
-
-@pytest.fixture(scope="module")
-def site(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller) -> Site:
-    """A bare host that has become a broker with a relay; the API runs before it."""
-    build()
-    found = Site(fresh("re-4-0")[0], controller, hosts.settings())
-    found.prepare()
-    found.run("site.yml").succeeded()
-    return found
+from relay_hosts import DEAD, PREFETCH, QUEUE, UNIT, WORKERS, Site, relay
 
 
 def test_a_message_becomes_a_request(site: Site) -> None:

@@ -150,6 +150,16 @@ def test_members_that_would_end_in_several_series_are_named():
 
 
 @pytest.mark.parametrize(
+    ("down", "members", "refused"),
+    [(1, 1, False), (1, 2, False), (2, 2, True), (1, 3, False), (2, 3, False), (3, 3, True), (4, 5, True)],
+)
+def test_a_cluster_of_which_too_many_are_down_is_started_first(down, members, refused):
+    found = upgrades.nobody_to_start_with([f"mq{number}" for number in range(down)], members)
+    assert bool(found) is refused
+    assert not refused or "start them first (playbooks/rabbitmq_start.yml)" in found[0]
+
+
+@pytest.mark.parametrize(
     ("started", "written", "older"), [(100.0, 150.0, True), (100.0, 101.0, False), (0.0, 150.0, False)]
 )
 def test_a_node_older_than_its_packages_runs_on_files_that_are_gone(started, written, older):

@@ -15,34 +15,6 @@ from brokers.relay import url
 from certificates import Authority
 from relaying.call import Answer, Call
 
-Serve = Callable[[socket.socket, int], None]
-
-
-@contextmanager
-def api(serve: Serve, tls: ssl.SSLContext | None = None) -> Iterator[tuple[int, list[bytes]]]:
-    """A server on loopback: `serve` gets each connection and its number. Yields its port and what it has received."""
-    received: list[bytes] = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def accept() -> None:
-            for number in range(100):
-                try:
-                    line, _ = server.accept()
-                except OSError:
-                    return
-                with line:
-                    line.settimeout(5)
-                    try:
-                        line = tls.wrap_socket(line, server_side=True) if tls else line
-                        serve(Recorded(line, received), number)  # type: ignore[arg-type]
-                    except OSError:
-                        continue
-
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield server.getsockname()[1], received
-        server.shutdown(socket.SHUT_RDWR)
-
 
 class Recorded:
     """A connection whose requests are kept."""
@@ -69,6 +41,35 @@ class Recorded:
         return self._line.recv(size)
 
 
+Serve = Callable[[Recorded, int], object]
+
+
+@contextmanager
+def api(serve: Serve, tls: ssl.SSLContext | None = None) -> Iterator[tuple[int, list[bytes]]]:
+    """A server on loopback: `serve` gets each connection and its number. Yields its port and what it has received."""
+    received: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept() -> None:
+            for number in range(100):
+                try:
+                    line, _ = server.accept()
+                except OSError:
+                    return
+                with line:
+                    line.settimeout(5)
+                    try:
+                        line = tls.wrap_socket(line, server_side=True) if tls else line
+                        serve(Recorded(line, received), number)
+                    except OSError:
+                        continue
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield server.getsockname()[1], received
+        server.shutdown(socket.SHUT_RDWR)
+
+
 def answering(*answers: bytes) -> Serve:
     """Answer each request of a connection with the next of these, and close it after the last."""
 
@@ -78,7 +79,7 @@ def answering(*answers: bytes) -> Serve:
                 return
             line.sendall(answer)
 
-    return serve  # type: ignore[return-value]
+    return serve
 
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -130,7 +131,7 @@ def test_a_connection_is_kept_and_one_that_was_closed_meanwhile_is_replaced() ->
             if line.request():
                 line.sendall(OK)
 
-    with api(serve) as (port, received):  # type: ignore[arg-type]
+    with api(serve) as (port, received):
         one = call(port)
         for _ in range(5):
             assert delete(one).status == 200
@@ -146,7 +147,7 @@ def test_a_connection_that_is_closed_under_a_request_costs_a_second_request_and_
         if number == 0:
             line.request()  # and no answer
 
-    with api(serve) as (port, received):  # type: ignore[arg-type]
+    with api(serve) as (port, received):
         one = call(port)
         assert delete(one).status == 200
         assert delete(one).status == 200
@@ -154,7 +155,7 @@ def test_a_connection_that_is_closed_under_a_request_costs_a_second_request_and_
 
 
 def test_a_new_connection_without_an_answer_is_no_answer() -> None:
-    with api(lambda line, number: line.request() and None) as (port, received):  # type: ignore[attr-defined]
+    with api(lambda line, number: line.request()) as (port, received):
         answer = delete(call(port))
     assert answer.status == 0
     assert "closed the connection without an answer" in answer.trouble
@@ -168,7 +169,7 @@ def test_an_answer_that_trickles_is_ended_when_its_time_is_over() -> None:
             line.sendall(bytes([letter]))
             time.sleep(0.05)
 
-    with api(serve) as (port, _):  # type: ignore[arg-type]
+    with api(serve) as (port, _):
         one = call(port, 1)
         done = threading.Event()
 
@@ -289,7 +290,7 @@ def test_an_answer_that_trickles_inside_tls_is_ended_too(tmp_path: Path) -> None
             time.sleep(0.05)
 
     authority = Authority.new()
-    with api(serve, presenting(authority, tmp_path, "127.0.0.1")) as (port, _):  # type: ignore[arg-type]
+    with api(serve, presenting(authority, tmp_path, "127.0.0.1")) as (port, _):
         one = secure(port, trusting(authority), 1)
         timer = threading.Timer(1.2, lambda: one.interrupt_if_overdue(time.monotonic()))
         timer.start()

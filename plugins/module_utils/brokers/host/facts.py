@@ -177,16 +177,14 @@ def parse_available(text: str) -> dict[str, list[str]]:
 
 def available(names: list[str]) -> dict[str, list[str]]:
     """Return the versions of packages in apt's repositories, the newest first; what dpkg alone has is not there."""
-    done = _run(["apt-cache", "--option", "APT::Cache::AllVersions=true", "madison", *names])
-    return parse_available(done.stdout)
+    return parse_available(_run(["apt-cache", "madison", *names]).stdout)
 
 
 def packages_written(names: list[str]) -> float:
     """Return when the newest of these packages was put on the host (Unix time), 0.0 where that is not known."""
-    times = []
-    for path in (path for name in names for path in glob.glob(f"/var/lib/dpkg/info/{name}*.list")):
-        if os.path.basename(path).removesuffix(".list").partition(":")[0] in names:
-            times.append(os.stat(path).st_mtime)
+    # Of a package that may be installed for several architectures, the list has one of them in its name.
+    patterns = (f"/var/lib/dpkg/info/{name}{rest}.list" for name in names for rest in ("", ":*"))
+    times = [os.stat(path).st_mtime for pattern in patterns for path in glob.glob(pattern)]
     return max(times, default=0.0)
 
 

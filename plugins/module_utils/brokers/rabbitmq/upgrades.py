@@ -209,6 +209,20 @@ def apart(planned: Mapping[str, str]) -> list[str]:
     ]
 
 
+def nobody_to_start_with(down: Collection[str], members: int) -> list[str]:
+    """Return a sentence if a member that is started alone would wait for others, which are started after it.
+
+    `down` are the hosts whose nodes are known to be down. Without a majority a node does not come up (Khepri), or waits
+    for those that were stopped after it (Mnesia), and would be taken for one that the new version keeps from starting.
+    """
+    if members < 2 or 2 * (members - len(down) + 1) > members:
+        return []
+    return [
+        f"the nodes of {listed(down)} are down, and the first of them that is upgraded would wait for the others; "
+        "start them first (playbooks/rabbitmq_start.yml), and run this again"
+    ]
+
+
 # --- the way back -------------------------------------------------------------------------------------------
 
 
