@@ -24,6 +24,7 @@ OTHER_NAMES = {
     "rabbitmq_stomp",
     "rabbitmq_auth_mechanism_ssl",
     "rabbitmq_shovel",
+    "rabbitmq_prometheus",
     "rabbitmq_server",
     "rabbitmq_restart_needed",
     "activemq_restart_needed",

@@ -215,3 +215,41 @@ def test_what_is_written_is_what_is_read_back():
     assert "!unsafe" in text
     assert read["rabbitmq_advanced_config"] == {"rabbit": {"y": [1, "z"]}}
     assert read["rabbitmq_erlang_cookie"] == "{{ vault_rabbitmq_erlang_cookie }}"
+
+
+def test_metrics_are_served_where_they_were():
+    variables = accepted(adopt(found(enabled=["rabbitmq_prometheus"])))
+    assert (variables["rabbitmq_prometheus_port"], variables["rabbitmq_prometheus_address"]) == (15692, "")
+    assert "rabbitmq_prometheus_per_object" not in variables
+    assert "rabbitmq_prometheus_port" not in adopt(found()).variables
+
+
+def test_keys_of_metrics_become_variables():
+    text = """
+    prometheus.tcp.port = 9419
+    prometheus.tcp.ip = 10.0.0.5
+    prometheus.tcp.idle_timeout = 60000
+    prometheus.return_per_object_metrics = true
+    prometheus.authentication.enabled = true
+    """
+    variables = accepted(adopt(found(text, enabled=["rabbitmq_prometheus"])))
+    assert (variables["rabbitmq_prometheus_port"], variables["rabbitmq_prometheus_address"]) == (
+        9419,
+        "10.0.0.5",
+    )
+    assert variables["rabbitmq_prometheus_per_object"] and variables["rabbitmq_prometheus_authentication"]
+    assert variables["rabbitmq_config"] == {"prometheus.tcp.idle_timeout": "60000"}
+
+
+def test_erlang_settings_of_metrics_become_variables_and_what_they_cannot_say_stays():
+    def held(tcp):
+        terms = {"/etc/rabbitmq/advanced.config": {"rabbitmq_prometheus": {"tcp_config": tcp, **flags}}}
+        return accepted(adopt(found(enabled=["rabbitmq_prometheus"], terms=terms)))
+
+    flags = {"return_per_object_metrics": True, "authentication": {"enabled": False}}
+    plain = held({"port": 9419, "ip": "127.0.0.1"})
+    assert (plain["rabbitmq_prometheus_port"], plain["rabbitmq_prometheus_address"]) == (9419, "127.0.0.1")
+    assert plain["rabbitmq_prometheus_per_object"] is True
+    assert "rabbitmq_advanced_config" not in plain and "rabbitmq_prometheus_authentication" not in plain
+    more = {"port": 9419, "cowboy_opts": {"idle_timeout": 60000}}
+    assert held(more)["rabbitmq_advanced_config"] == {"rabbitmq_prometheus": {"tcp_config": more}}

@@ -105,7 +105,7 @@ def test_an_anonymous_user_without_the_mechanism_lets_nobody_in():
         ("stomp", 61613, "in the clear"),
         ("clustering", 25672, "rabbitmq_distribution_address"),
         ("http", 15672, "rabbitmq_management_address"),
-        ("http/prometheus", 15692, "prometheus.tcp.ip"),
+        ("http/prometheus", 15692, "rabbitmq_prometheus_address"),
     ],
 )
 def test_a_plain_listener_that_others_reach_is_a_finding_and_one_inside_tls_is_none(protocol, port, words):

@@ -31,7 +31,8 @@ STOMP = ("stomp", 61613, "::")
         ("rabbitmq_stream", [("stream", 5552, "::")]),
         ("rabbitmq_web_stomp", [("http/web-stomp", 15674, "::"), STOMP]),
         ("rabbitmq_web_mqtt", [("http/web-mqtt", 15675, "::"), ("mqtt", 1883, "::")]),
-        ("rabbitmq_prometheus", [("http/prometheus", 15692, "::")]),
+        ("rabbitmq_prometheus", [("http/prometheus", 15692, "127.0.0.1")]),
+        ("rabbitmq_shovel_prometheus", [("http/prometheus", 15692, "::")]),
         ("rabbitmq_shovel_management", [("http", 15672, "::")]),
         ("rabbitmq_shovel", []),
         ("rabbitmq_web_stomp_examples", [("http", 15670, "::"), ("http/web-stomp", 15674, "::"), STOMP]),
@@ -65,11 +66,6 @@ def test_a_plugin_listens_where_it_does_by_default(plugin: str, expected: list[t
             [("http/web-mqtt", 15675, "::"), ("https/web-mqtt", 15676, "::")],
         ),
         (
-            "rabbitmq_prometheus",
-            {"prometheus.tcp.ip": "127.0.0.1"},
-            [("http/prometheus", 15692, "127.0.0.1")],
-        ),
-        (
             "rabbitmq_stomp",
             {"listeners.ssl.default": 5671, "stomp.listeners.ssl.1": 61614},
             [("amqp/ssl", 5671, "::"), STOMP, ("stomp/ssl", 61614, "::")],
@@ -79,7 +75,7 @@ def test_a_plugin_listens_where_it_does_by_default(plugin: str, expected: list[t
             {"management.ssl.port": 15671},
             [("http", 15672, "127.0.0.1"), ("https", 15671, "::")],
         ),
-        ("rabbitmq_shovel", {"mqtt.listeners.tcp.1": 1884, "prometheus.tcp.port": 1}, []),
+        ("rabbitmq_shovel", {"mqtt.listeners.tcp.1": 1884, "web_mqtt.tcp.port": 1}, []),
     ],
 )
 def test_rabbitmq_config_moves_a_plugins_listener(
@@ -92,12 +88,12 @@ def test_erlang_settings_move_it_too_and_are_laid_over_the_others() -> None:
     advanced = {
         "rabbit": {"ssl_listeners": [5671, {"_tuple": ["127.0.0.1", 5673]}]},
         "rabbitmq_mqtt": {"tcp_listeners": []},
-        "rabbitmq_prometheus": {"tcp_config": {"port": 15693, "ip": "127.0.0.1"}},
     }
     assert declared(
         ["rabbitmq_mqtt", "rabbitmq_prometheus"],
         {"mqtt.listeners.tcp.1": 1884},
         rabbitmq_advanced_config=advanced,
+        rabbitmq_prometheus_port=15693,
     ) == sorted(
         [
             AMQP,
@@ -116,7 +112,6 @@ def test_they_fit_what_a_broker_reports() -> None:
         "web_stomp.tcp.port": 15684,
         "web_mqtt.tcp.ip": "127.0.0.1",
         "stream.listeners.tcp.1": 5553,
-        "prometheus.tcp.port": 15693,
     }
     plugins = ["rabbitmq_web_stomp_examples", "rabbitmq_web_mqtt", "rabbitmq_stream", "rabbitmq_prometheus"]
     there = [
@@ -149,5 +144,6 @@ def test_they_fit_what_a_broker_reports() -> None:
             for protocol, port, address, options in there
         ],
     }
-    wanted = [Listener(*one) for one in declared(plugins, config)]
+    metrics = {"rabbitmq_prometheus_port": 15693, "rabbitmq_prometheus_address": ""}
+    wanted = [Listener(*one) for one in declared(plugins, config, **metrics)]
     assert compare(wanted, reported(overview)) == ([], [])

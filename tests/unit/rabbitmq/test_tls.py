@@ -195,12 +195,11 @@ def test_a_port_of_a_plugin_is_the_operators_where_there_is_no_variable(config, 
     assert key not in keys(**BOTH, plugins=EVERY, config=config)
 
 
-def test_prometheus_has_the_address_of_its_plain_listener_or_the_operators():
-    both = keys(**BOTH, plugins=EVERY, config={"prometheus.tcp.ip": "10.0.0.5"})
-    assert both["prometheus.ssl.ip"] == "10.0.0.5"
-    own = {"prometheus.ssl.port": 9419}
-    assert keys(**BOTH, plugins=EVERY, config=own)["prometheus.ssl.port"] == "9419"
-    assert refusals(given(plugins=EVERY, config=own)) == []
+def test_prometheus_has_one_address_and_two_ports():
+    both = keys(**BOTH, plugins=EVERY, prometheus_address="10.0.0.5", tls_prometheus_port=9419)
+    assert (both["prometheus.tcp.ip"], both["prometheus.tcp.port"]) == ("10.0.0.5", "15692")
+    assert (both["prometheus.ssl.ip"], both["prometheus.ssl.port"]) == ("10.0.0.5", "9419")
+    assert "prometheus.ssl.ip" not in keys(**BOTH, plugins=EVERY, prometheus_address="")
 
 
 @pytest.mark.parametrize(
@@ -212,6 +211,8 @@ def test_prometheus_has_the_address_of_its_plain_listener_or_the_operators():
         ("ssl_options.certfile", "rabbitmq_tls_certificate"),
         ("ssl_options.versions.1", "rabbitmq_tls_versions"),
         ("prometheus.ssl.keyfile", "rabbitmq_tls_key"),
+        ("prometheus.ssl.port", "rabbitmq_tls_prometheus_port"),
+        ("prometheus.ssl.ip", "rabbitmq_prometheus_address"),
         ("ssl_cert_login_from", "rabbitmq_tls_login"),
     ],
 )
@@ -224,8 +225,7 @@ def test_every_key_that_tls_writes_is_owned_or_left_to_the_operator():
     free = (
         "mqtt.listeners.ssl",
         "stream.listeners.ssl",
-        "prometheus.ssl.port",
-        "prometheus.ssl.ip",
+        "prometheus.ssl.idle_timeout",
         "auth_mechanisms",
     )
     closed = ("mqtt.listeners.tcp", "stream.listeners.tcp")
@@ -291,8 +291,8 @@ WRONG = [
         "rabbitmq_tls to both",
     ),
     (
-        {**ONLY, "plugins": EVERY, "config": {"prometheus.tcp.port": 9419}},
-        "rabbitmq_config.prometheus.tcp.port: opens a listener without TLS",
+        {**ONLY, "plugins": EVERY, "config": {"prometheus.tcp.idle_timeout": 9419}},
+        "rabbitmq_config.prometheus.tcp.idle_timeout: opens a listener without TLS",
         "drop the key",
     ),
     (
@@ -371,7 +371,7 @@ def test_the_listeners_as_the_broker_names_them():
         "stomp/ssl": (61614, "::"),
         "mqtt/ssl": (8883, "::"),
         "stream/ssl": (5551, "::"),
-        "https/prometheus": (15691, "::"),
+        "https/prometheus": (15691, "127.0.0.1"),
     }
     assert there(**ONLY, plugins=EVERY) == secured
     assert there(**BOTH, plugins=EVERY) == {**there(plugins=EVERY), **secured}

@@ -80,9 +80,12 @@ def _common(host: Variables, name: str) -> Entry:
 
 _RABBITMQ = ["rabbitmq_plugins", "rabbitmq_config", "rabbitmq_advanced_config"]
 _RABBITMQ += [
-    f"rabbitmq_{what}_{part}" for what in ("amqp", "stomp", "management") for part in ("port", "address")
+    f"rabbitmq_{what}_{part}"
+    for what in ("amqp", "stomp", "management", "prometheus")
+    for part in ("port", "address")
 ]
-_RABBITMQ += ["rabbitmq_tls", *(f"rabbitmq_tls_{what}_port" for what in ("amqp", "stomp", "management"))]
+_RABBITMQ += ["rabbitmq_tls"]
+_RABBITMQ += [f"rabbitmq_tls_{what}_port" for what in ("amqp", "stomp", "management", "prometheus")]
 _RABBITMQ += [
     f"rabbitmq_tls_{what}"
     for what in (

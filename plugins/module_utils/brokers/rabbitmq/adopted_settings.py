@@ -144,6 +144,30 @@ def _management(adopted: Adopted, found: Found, terms: dict[str, Any]) -> None:
         terms.setdefault("rabbitmq_management", {})["tcp_config"] = {"port": 15672, **held}
 
 
+def _metrics(adopted: Adopted, keys: Mapping[str, str], terms: dict[str, Any]) -> None:
+    """Set the variables of the Prometheus plugin from rabbitmq.conf, and from the Erlang settings laid over it."""
+    held = terms.get("rabbitmq_prometheus", {})
+    tcp = held.get("tcp_config") or {
+        name: keys[f"prometheus.tcp.{name}"] for name in ("port", "ip") if f"prometheus.tcp.{name}" in keys
+    }
+    address = tcp.get("ip", "")
+    adopted.variables["rabbitmq_prometheus_port"] = int(tcp.get("port", 15692))
+    adopted.variables["rabbitmq_prometheus_address"] = address if isinstance(address, str) else ""
+    login = (held.get("authentication") or {}).get("enabled", keys.get("prometheus.authentication.enabled"))
+    for name, value in (
+        (
+            "per_object",
+            held.get("return_per_object_metrics", keys.get("prometheus.return_per_object_metrics")),
+        ),
+        ("authentication", login),
+    ):
+        if str(value).lower() == "true":
+            adopted.variables[f"rabbitmq_prometheus_{name}"] = True
+    if isinstance(address, str) and set(tcp) <= {"port", "ip"}:
+        _drop(terms, "rabbitmq_prometheus", "tcp_config")
+    _drop(terms, "rabbitmq_prometheus", "return_per_object_metrics", "authentication")
+
+
 def _limit(value: Any) -> str:
     """Return a watermark or a limit of the disk as its variable writes it."""
     if isinstance(value, dict):
@@ -234,6 +258,8 @@ def adopt(found: Found) -> Adopted:
         _listeners(adopted, "stomp", "rabbitmq_stomp", node["stomp"], terms)
     if "rabbitmq_management" in node["enabled"]:
         _management(adopted, node["management"], terms)
+    if "rabbitmq_prometheus" in node["enabled"]:
+        _metrics(adopted, keys, terms)
     _limits(adopted, node["rabbit"])
     for application, said in _SAID_IN_TERMS.items():
         _drop(terms, application, *said)

@@ -13,7 +13,7 @@ SHARES = (0.2, 0.7)  # of the memory, for the limit at which publishers are bloc
 _PLAIN = ("amqp", "stomp", "mqtt", "stream", "http/web-stomp", "http/web-mqtt")
 _PAGES = {
     "http": ("management", "rabbitmq_management_address"),
-    "http/prometheus": ("prometheus", "prometheus.tcp.ip in rabbitmq_config"),
+    "http/prometheus": ("prometheus", "rabbitmq_prometheus_address"),
 }
 
 # Source of the calls: rabbit, vm_memory_monitor and rabbit_disk_monitor of 3.8 to 4.3.

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from . import cluster, tls
+from . import cluster, metrics, tls
 from .setting import Setting, listener
 
 Settings = dict[str, Any]
@@ -127,6 +127,7 @@ def wanted(settings: Settings, members: Sequence[cluster.Member] = (), version: 
         *cluster.wanted(settings, members, version),
         *_limits(settings),
         *_log(settings),
+        *metrics.wanted(settings),
     ]
 
 

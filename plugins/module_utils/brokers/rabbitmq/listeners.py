@@ -74,14 +74,6 @@ _KINDS = (
     ),
     _Kind(
         "rabbitmq_prometheus",
-        "http/prometheus",
-        "prometheus.tcp",
-        ("rabbitmq_prometheus", "tcp_config"),
-        15692,
-        False,
-    ),
-    _Kind(
-        "rabbitmq_prometheus",
         "https/prometheus",
         "prometheus.ssl",
         ("rabbitmq_prometheus", "ssl_config"),
@@ -97,6 +89,7 @@ _BRINGS = {
     "rabbitmq_web_mqtt": ("rabbitmq_mqtt",),
     "rabbitmq_web_mqtt_examples": ("rabbitmq_web_mqtt", "rabbitmq_mqtt"),
     "rabbitmq_stream_management": ("rabbitmq_stream", "rabbitmq_management"),
+    **{f"rabbitmq_{name}_prometheus": ("rabbitmq_prometheus",) for name in ("shovel", "federation")},
     **{
         f"rabbitmq_{name}": ("rabbitmq_management",)
         for name in ("shovel_management", "federation_management", "top", "tracing")
@@ -109,8 +102,9 @@ _OF_VARIABLES = (
     ("amqp", "", 5672),
     ("http", "rabbitmq_management", 15672),
     ("stomp", "rabbitmq_stomp", 61613),
+    ("http/prometheus", "rabbitmq_prometheus", 15692),
 )
-_VARIABLE = {"amqp": "amqp", "http": "management", "stomp": "stomp"}
+_VARIABLE = {"amqp": "amqp", "http": "management", "stomp": "stomp", "http/prometheus": "prometheus"}
 
 # The pages of these share a listener, whatever else is set.
 _EXAMPLES = {"rabbitmq_web_stomp_examples", "rabbitmq_web_mqtt_examples"}
@@ -167,6 +161,7 @@ def plain_refusals(settings: Mapping[str, Any]) -> list[str]:
     plugins = {one.protocol: one.plugin for one in _KINDS} | {
         "http": "rabbitmq_management",
         "stomp": "rabbitmq_stomp",
+        "http/prometheus": "rabbitmq_prometheus",
     }
     left = [one for one in listeners(settings) if one["protocol"] not in _WITH_TLS]
     return [
@@ -193,8 +188,6 @@ def _of_kind(kind: _Kind, settings: Mapping[str, Any]) -> list[Listener]:
         places = _advanced(kind, advanced[setting])
     else:
         places = _conf(kind, settings["rabbitmq_config"] or {})
-    if kind.key == "prometheus.tcp" and tls.is_only(settings):
-        places = []  # see tls.terms
     if places is None:
         places = [] if kind.port is None else [("", kind.port)]
     return [_listener(kind.protocol, port, address) for address, port in places]

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..host.service import service_refusals
 from ..versions import at_least, starts_with, upstream
-from . import cluster, tls, written_places
+from . import cluster, metrics, tls, written_places
 from .settings import Settings, is_loopback, listeners
 
 # Processes that a node of the broker consists of; a port that one of them holds on this host is its own.
@@ -188,7 +188,7 @@ def version_refusals(settings: Settings, version: str) -> list[str]:
             f"rabbitmq_default_queue_type: RabbitMQ {version} has no such setting for the node (since 3.13); "
             "set default_queue_type on the vhosts (3.11), or drop the variable"
         )
-    return found + tls.version_refusals(settings, version)
+    return found + tls.version_refusals(settings, version) + metrics.version_refusals(settings, version)
 
 
 def host_refusals(settings: Settings, host: dict[str, Any], upgrades: bool = False) -> list[str]:

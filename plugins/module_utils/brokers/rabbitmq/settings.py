@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from ..secret_words import is_placeholder
-from . import listeners as client_listeners, tls, written_places
+from . import listeners as client_listeners, metrics, tls, written_places
 from .erlang_terms import TermError, term
 
 Settings = dict[str, Any]
@@ -27,9 +27,13 @@ _PLAIN_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*\Z")  # no shell metachar
 _LOOPBACK_USER = re.compile(r"[A-Za-z0-9._-]+\Z")
 # Units that the broker's rabbit_resource_monitor_misc understands.
 _AMOUNT = re.compile(r"\d+(k|kiB|M|MiB|G|GiB|kB|MB|GB|KB|T|TB|TiB)?\Z")
-_PORTS = ("amqp", "management", "stomp", "epmd", "distribution")
-_PLUGIN_OF = {"management": "rabbitmq_management", "stomp": "rabbitmq_stomp"}
-_WITH_TLS = ("amqp", "management", "stomp")
+_PORTS = ("amqp", "management", "stomp", "prometheus", "epmd", "distribution")
+_PLUGIN_OF = {
+    "management": "rabbitmq_management",
+    "stomp": "rabbitmq_stomp",
+    "prometheus": "rabbitmq_prometheus",
+}
+_WITH_TLS = ("amqp", "management", "stomp", "prometheus")
 
 # Keys of rabbitmq.conf that variables of the role write, and the variable to use instead.
 OWNED_KEYS = {
@@ -51,6 +55,7 @@ OWNED_KEYS = {
     "default_user": "rabbitmq_admin_user",
     "default_pass": "rabbitmq_admin_password",
     "distribution.listener": "rabbitmq_distribution_port",
+    **metrics.OWNED_KEYS,
 }
 
 
@@ -355,7 +360,7 @@ def refusals(settings: Settings, declared_users: Any = ()) -> list[str]:
     found += _address_refusals(settings) or _reach_refusals(settings)
     found += _port_refusals(settings) + _environment_refusals(settings)
     found += _limit_refusals(settings) + _free_config_refusals(settings)
-    found += written_places.refusals(settings) + tls.refusals(settings)
+    found += written_places.refusals(settings) + tls.refusals(settings) + metrics.refusals(settings)
     return found or client_listeners.plain_refusals(settings)
 
 

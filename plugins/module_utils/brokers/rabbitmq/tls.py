@@ -32,8 +32,10 @@ _NAMED = {"amqp": ("", "rabbit", ""), "stomp": ("rabbitmq_stomp", "rabbitmq_stom
 # Those of other plugins, which take the usual port unless rabbitmq_config names one.
 _USUAL = (("rabbitmq_mqtt", "mqtt", 8883), ("rabbitmq_stream", "stream", 5551))
 # Those with options of their own.
-_OWN_OPTIONS = (("rabbitmq_management", "management"), ("rabbitmq_prometheus", "prometheus"))
-PROMETHEUS_PORT = 15691
+_OWN_OPTIONS = (
+    ("rabbitmq_management", "management", "rabbitmq_tls_management_port"),
+    ("rabbitmq_prometheus", "prometheus", "rabbitmq_tls_prometheus_port"),
+)
 # Keys of listeners without TLS.
 _PLAIN = (
     *("listeners.tcp", "stomp.listeners.tcp", "mqtt.listeners.tcp", "stream.listeners.tcp"),
@@ -47,6 +49,8 @@ OWNED_KEYS = {
     "mqtt.ssl_cert_login": "rabbitmq_tls_login",
     "ssl_cert_login_from": "rabbitmq_tls_login",
     "management.ssl": "rabbitmq_tls_management_port and rabbitmq_tls_versions",
+    "prometheus.ssl.port": "rabbitmq_tls_prometheus_port",
+    "prometheus.ssl.ip": "rabbitmq_prometheus_address",
     **{
         f"{prefix}.{option}": f"rabbitmq_tls_{variable}"
         for prefix in ("ssl_options", "prometheus.ssl")
@@ -148,19 +152,12 @@ def _login(settings: Settings) -> Iterator[Setting]:
             yield Setting(SECTION, ((f"{name}.ssl_cert_login", True),), path, True)
 
 
-def _http(settings: Settings, plugin: str, name: str) -> Iterator[Setting]:
+def _http(settings: Settings, plugin: str, name: str, port: str) -> Iterator[Setting]:
     """Return the listener of management or of Prometheus, whose clients show no certificates."""
-    config, prefix, path = settings["rabbitmq_config"], f"{name}.ssl", (plugin, "ssl_config")
-    if name == "management":
-        place = {
-            "port": settings["rabbitmq_tls_management_port"],
-            "ip": settings["rabbitmq_management_address"],
-        }
-    else:
-        place = {"port": PROMETHEUS_PORT, "ip": config.get("prometheus.tcp.ip", "")}
-    for key, value in place.items():
-        if value and f"{prefix}.{key}" not in config:
-            yield _option(prefix, path, key, value)
+    prefix, path = f"{name}.ssl", (plugin, "ssl_config")
+    yield _option(prefix, path, "port", settings[port])
+    if settings[f"rabbitmq_{name}_address"]:
+        yield _option(prefix, path, "ip", settings[f"rabbitmq_{name}_address"])
     yield from _options(settings, prefix, path)
 
 
@@ -188,9 +185,9 @@ def wanted(settings: Settings) -> Iterator[Setting]:
     yield from _listeners(settings)
     yield from _options(settings, "ssl_options", ("rabbit", "ssl_options"))
     yield from _clients(settings)
-    for plugin, name in _OWN_OPTIONS:
+    for plugin, name, port in _OWN_OPTIONS:
         if plugin in _plugins(settings):
-            yield from _http(settings, plugin, name)
+            yield from _http(settings, plugin, name, port)
     yield from _login(settings)
 
 
