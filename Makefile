@@ -33,10 +33,10 @@ check: setup ## lint, types, unit tests and generated pages: under two minutes, 
 	@scripts/check
 
 ONLY :=
-test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, activemq, collection, tls, tls-scenario, cluster, relay, cluster-scenario
+test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, activemq, collection, tls, tls-scenario, cluster, relay, clients, cluster-scenario
 	@scripts/test $(ONLY)
 
-drills: setup ## long tests of what `make test` covers more cheaply; ONLY=part runs one of images, kills, rabbitmq, topology, activemq, collection, tls, cluster, relay, networks, default
+drills: setup ## long tests of what `make test` covers more cheaply; ONLY=part runs one of images, kills, rabbitmq, topology, activemq, collection, tls, cluster, relay, clients, networks, default
 	@scripts/test --drills $(ONLY)
 
 soak: setup ## what operations and failures cost the clients of a cluster, measured; formations in a row; ONLY=part runs one of images, under-load, formations
@@ -62,6 +62,7 @@ docs: setup ## regenerate the tables of variables in the README
 lock: setup ## resolve requirements.in into requirements.txt again
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 --no-emit-index-url --no-emit-find-links --output-file requirements.txt requirements.in
 	@for core in oldest newest; do $(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.13 --python-platform linux --no-emit-index-url --no-emit-find-links --output-file tests/hosts/collection/ansible-core-$$core.txt tests/hosts/collection/ansible-core-$$core.in; done
+	@$(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 --no-emit-index-url --no-emit-find-links --output-file tests/hosts/clients/libraries.txt tests/hosts/clients/libraries.in
 
 clean: ## remove everything that the test bed created on this machine
 	@scripts/testbed clean

@@ -143,6 +143,12 @@ PARTS = (
         (tests(*BRIEF, "tests/hosts/relay"),),
     ),
     Part(
+        "clients",
+        "applications' settings, read by each client, on both brokers, plain and inside TLS",
+        170,
+        (tests(*BRIEF, "tests/hosts/clients"),),
+    ),
+    Part(
         "cluster-scenario",
         "molecule: three Debian 13 hosts as one cluster, restarted one at a time under load",
         480,
@@ -200,6 +206,12 @@ DRILLS = (
         "10,000 messages while relay, broker and API are killed at 50 moments; a broker without memory; TLS",
         900,
         (tests(*DRILL, "tests/hosts/relay"),),
+    ),
+    Part(
+        "clients",
+        "brokers that require clients' certificates",
+        200,
+        (tests(*DRILL, "tests/hosts/clients"),),
     ),
     Part(
         "networks",

@@ -16,6 +16,7 @@ LIBRARY = {
     "topology": {"host", "rabbitmq"},
     "activemq": {"host"},
     "balancer": {"rabbitmq", "activemq"},
+    "clients": {"host", "rabbitmq", "activemq", "balancer", "inventory"},
     "relay": set(),
     "inventory": {"host", "rabbitmq", "activemq", "balancer"},
 }

@@ -69,10 +69,15 @@ def _settings(host: Variables, defaults: Mapping[str, Any], names: list[str]) ->
     return {name: host.get(name, defaults[name]) for name in names}
 
 
+def address(host: Variables) -> str:
+    """Return the name or address by which clients reach a host."""
+    return str(host.get("endpoint_host") or host.get("ansible_host") or host["inventory_hostname"])
+
+
 def _common(host: Variables, name: str) -> Entry:
     return {
         "name": name,
-        "host": host.get("endpoint_host") or host.get("ansible_host") or host["inventory_hostname"],
+        "host": address(host),
         "user": host["endpoint_user"],
         "password": host["endpoint_password"],
     }
@@ -141,7 +146,7 @@ def _tls(host: Variables, settings: Variables, name: str) -> Entry:
 
 _ACTIVEMQ = ["activemq_connectors", "activemq_tls"]
 _ACTIVEMQ += [f"activemq_tls_{what}" for what in ("versions", "ciphers", "client_certificates")]
-_NO_LIMITS = {
+NO_LIMITS = {
     "activemq_maximum_connections": 0,
     "activemq_maximum_frame_size": 0,
 }  # nothing here depends on them
@@ -149,7 +154,7 @@ _NO_LIMITS = {
 
 def activemq(host: Variables, defaults: Mapping[str, Any], name: str) -> Entry:
     """Return the entry of a host of the group activemq."""
-    settings = {**_settings(host, defaults, _ACTIVEMQ), **_NO_LIMITS}
+    settings = {**_settings(host, defaults, _ACTIVEMQ), **NO_LIMITS}
     there = connectors(settings)
     stomps = [one for one in there if one["protocol"] == "stomp"]
     # One that can be reached from here; with an authority to trust, one with TLS, and one in the clear otherwise.
@@ -225,8 +230,7 @@ def balancer(
         kept = {key: value for key, value in (there or {}).items() if key != "plain_port"}
         entry[protocol] = {**kept, "port": port} if there and port else None
     own = host.get("haproxy_address")
-    reached = host.get("endpoint_host") or host.get("ansible_host") or host["inventory_hostname"]
-    entry["host"] = own if own and own not in ("0.0.0.0", "::") else reached  # noqa: S104 - compared, not bound
+    entry["host"] = own if own and own not in ("0.0.0.0", "::") else address(host)  # noqa: S104 - compared, not bound
     return {"name": name, **entry, "listeners": None}
 
 
