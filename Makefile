@@ -33,10 +33,10 @@ check: setup ## lint, types, unit tests and generated pages: under two minutes, 
 	@scripts/check
 
 ONLY :=
-test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, activemq, collection, tls, tls-scenario, cluster, relay, clients, cluster-scenario
+test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, activemq, collection, tls, tls-scenario, cluster, relay, clients, doctor, cluster-scenario
 	@scripts/test $(ONLY)
 
-drills: setup ## long tests of what `make test` covers more cheaply; ONLY=part runs one of images, kills, rabbitmq, topology, activemq, collection, tls, cluster, relay, clients, networks, default
+drills: setup ## long tests of what `make test` covers more cheaply; ONLY=part runs one of images, kills, rabbitmq, topology, activemq, collection, tls, cluster, relay, clients, doctor, networks, default
 	@scripts/test --drills $(ONLY)
 
 soak: setup ## what operations and failures cost the clients of a cluster, measured; formations in a row; ONLY=part runs one of images, under-load, formations
@@ -56,8 +56,9 @@ relay: setup ## the message relay as one file, for the role message_relay: roles
 dist: setup ## the collection brokerkit.brokers as an archive: dist/brokerkit-brokers-VERSION.tar.gz
 	@$(BIN)/python scripts/dist.py
 
-docs: setup ## regenerate the tables of variables in the README
+docs: setup ## regenerate the tables of variables, and what the doctor knows in docs/troubleshooting.md
 	@$(BIN)/python scripts/variables.py --write
+	@$(BIN)/python scripts/knowledge.py --write
 
 lock: setup ## resolve requirements.in into requirements.txt again
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 --no-emit-index-url --no-emit-find-links --output-file requirements.txt requirements.in

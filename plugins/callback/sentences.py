@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 import textwrap
@@ -30,6 +31,7 @@ DOCUMENTATION = """
 # The messages of our own modules, and of the module that starts brokers, are complete.
 _OURS = "brokerkit.brokers."
 _STARTS_BROKERS = "ansible.builtin.systemd_service"
+_SAY_WHY = ("brokerkit.brokers.broker_refusal", "brokerkit.brokers.broker_diagnosis")
 _WIDEST = 100  # longer lines are hard to read
 _PLAYBOOKS = Path(__file__).resolve().parents[2] / "playbooks"
 _START_AT = (
@@ -86,6 +88,8 @@ class CallbackModule(Default):
     def __init__(self) -> None:
         super().__init__()
         self._waiting: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+        self._offers = False  # whether this run is one that the doctor may help with
+        self._ill: set[str] = set()
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """Hold a refusal back until its task ends; print anything else as the default callback does."""
@@ -93,6 +97,9 @@ class CallbackModule(Default):
         # What a module says comes with how it was called. A task that Ansible could not begin has no such thing: there
         # the source lines are of use.
         action = str(result._task.action)
+        # What a refusal says is why; what a broker or a host says may have a cause that it does not name.
+        if not ignore_errors and (action not in _SAY_WHY or found.get("words")):
+            self._ill.add(result._host.get_name())
         ours = action.startswith(_OURS) or action == _STARTS_BROKERS
         said = "sentences" in found or (ours and "invocation" in found)
         if not said or ignore_errors or "module_stderr" in found or self._display.verbosity > 2:
@@ -101,8 +108,33 @@ class CallbackModule(Default):
         if self._last_task_banner != result._task._uuid:
             self._print_task_banner(result._task)
         self._handle_warnings(found)
+        self._print_report(found)
         sentences, words = found.get("sentences", found["msg"].splitlines()), found.get("words", [])
         self._waiting.setdefault((tuple(sentences), tuple(words)), []).append(result._host.get_name())
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        """Print a report as it is; anything else as the default callback does."""
+        super().v2_runner_on_ok(result)
+        self._print_report(result._result)
+
+    def _print_report(self, found: Any) -> None:
+        """Print the text of a result that is a report, such as that of broker_diagnosis."""
+        if found.get("report"):
+            self._display.display(f"\n{found['report']}\n")
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        """Print that a host cannot be reached, as the default callback does."""
+        super().v2_runner_on_unreachable(result)
+        self._ill.add(result._host.get_name())
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        """Print the recap, and below it who finds out what is wrong with hosts that failed."""
+        self.print_refusals()
+        super().v2_playbook_on_stats(stats)
+        if self._ill and self._offers:
+            sources = " ".join(f"-i {shlex.quote(one)}" for one in context.CLIARGS.get("inventory") or ())
+            words = f"ansible-playbook {sources} playbooks/doctor.yml --limit {','.join(sorted(self._ill))}"
+            self._display.display(f"To find out what is wrong:\n  {words}\n")
 
     def v2_runner_retry(self, result: Any) -> None:
         """Print what the task is waiting for, if it says so; a retry is not a failure."""
@@ -118,6 +150,8 @@ class CallbackModule(Default):
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Refuse to start one of Brokerkit's playbooks in the middle; a task could not, as it would be skipped."""
         folders = {Path(play._included_path or playbook._basedir).resolve() for play in playbook.get_plays()}
+        own = Path(playbook._file_name).name
+        self._offers = _PLAYBOOKS in folders and own not in ("doctor.yml", "audit.yml")
         if context.CLIARGS.get("start_at_task") and _PLAYBOOKS in folders:
             lines = wrapped(_START_AT, self.width(), "  * ", "    ")
             self._display.display(
@@ -147,4 +181,3 @@ class CallbackModule(Default):
     v2_playbook_on_include = flushing("v2_playbook_on_include")
     v2_playbook_on_play_start = flushing("v2_playbook_on_play_start")
     v2_playbook_on_no_hosts_remaining = flushing("v2_playbook_on_no_hosts_remaining")
-    v2_playbook_on_stats = flushing("v2_playbook_on_stats")

@@ -149,6 +149,12 @@ PARTS = (
         (tests(*BRIEF, "tests/hosts/clients"),),
     ),
     Part(
+        "doctor",
+        "hosts and brokers that are ill: the doctor names the cause, and the remedy cures it",
+        300,
+        (tests(*BRIEF, "tests/hosts/doctor"),),
+    ),
+    Part(
         "cluster-scenario",
         "molecule: three Debian 13 hosts as one cluster, restarted one at a time under load",
         480,
@@ -212,6 +218,12 @@ DRILLS = (
         "brokers that require clients' certificates",
         200,
         (tests(*DRILL, "tests/hosts/clients"),),
+    ),
+    Part(
+        "doctor",
+        "each state that the doctor knows, on RabbitMQ 3.10 and 4.0 and on ActiveMQ, and its cure",
+        1800,
+        (tests(*DRILL, "tests/hosts/doctor"),),
     ),
     Part(
         "networks",

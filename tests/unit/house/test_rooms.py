@@ -18,6 +18,8 @@ LIBRARY = {
     "balancer": {"rabbitmq", "activemq"},
     "clients": {"host", "rabbitmq", "activemq", "balancer", "inventory"},
     "relay": set(),
+    "knowledge": set(),
+    "doctor": {"host", "rabbitmq", "knowledge"},
     "inventory": {"host", "rabbitmq", "activemq", "balancer"},
 }
 PROBER = {

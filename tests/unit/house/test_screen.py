@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -203,3 +204,28 @@ def test_every_playbook_refuses_an_inventory_in_which_it_would_do_nothing() -> N
         and yaml.safe_load(path.read_text())[0].get("ansible.builtin.import_playbook") not in first
     ]
     assert silent == []
+
+
+def test_a_host_that_cannot_be_reached_is_one_for_the_doctor(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("[rabbitmq]\nmq1 ansible_host=127.0.0.1 ansible_port=9\n")
+    variables = {
+        "doctor_dir": str(tmp_path / "doctor"),
+        "rabbitmq_admin_password": "3f0c77d1a9",
+        "rabbitmq_erlang_cookie": "8b1f6a0c5d9e4b7788aa01c2d3e4f567",
+    }
+    (tmp_path / "variables.json").write_text(json.dumps(variables))
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(tmp_path / "hosts")]
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_HOME": str(tmp_path)}
+    for playbook, offered in (("rabbitmq_drain", True), ("doctor", False)):
+        done = subprocess.run(
+            [*command, f"playbooks/{playbook}.yml", "-e", f"@{tmp_path / 'variables.json'}"],
+            cwd=ROOT,
+            env={**environment, "ANSIBLE_NOCOLOR": "1"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode != 0
+        words = f"ansible-playbook -i {tmp_path / 'hosts'} playbooks/doctor.yml --limit mq1"
+        assert (words in done.stdout) == offered, done.stdout

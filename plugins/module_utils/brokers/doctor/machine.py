@@ -1,0 +1,191 @@
+"""The machine below the brokers: memory, disks, names, clock, packages, ports. Nothing here changes anything."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import pwd
+import re
+import socket
+import stat
+import subprocess
+import time
+from typing import Any
+
+from ..host import facts
+from . import logs
+
+_OOM = re.compile(r"Out of memory: Killed process \d+ \((?P<name>[^)]+)\)|oom-kill:.*task=(?P<task>[^,]+)")
+_RELATED = re.compile(r"(beam|erl|java|epmd)")
+_MEMINFO = ("MemTotal", "MemAvailable", "SwapTotal", "SwapFree")
+EPMD_PORT = 4369
+_PATIENCE = 2.0  # seconds for epmd, on this very host
+
+
+def said(*command: str, seconds: float = 15) -> str:
+    """Return what a program printed, whatever it thought of it; '' where it is missing or does not end."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, env={**os.environ, "LC_ALL": "C"}, timeout=seconds, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.decode(errors="replace")
+
+
+def text(path: str) -> str:
+    """Return a small file's text, '' where it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as handle:
+            return handle.read(1 << 20)
+    except OSError:
+        return ""
+
+
+def read(directories: list[str]) -> dict[str, Any]:
+    """Return what holds for the whole host; `directories` are those whose disks are wanted."""
+    name = socket.gethostname()
+    short = name.split(".")[0]
+    return {
+        "hostname": name,
+        "os": facts.os_release(text("/etc/os-release")).get("PRETTY_NAME", ""),
+        "resolves": {short: facts.resolve(short)},
+        "foreign": facts.foreign(facts.resolve(short)),
+        "memory": memory(),
+        "disks": {path: disk(path) for path in directories if os.path.isdir(path)},
+        "clock": clock(),
+        "listeners": facts.listeners(),
+        "epmd": epmd(),
+        "oom": oom(logs.kernel()),
+        "interrupted": facts.interrupted(),
+        "container": bool(said("systemd-detect-virt", "--container").strip() not in ("", "none")),
+        "now": time.time(),
+    }
+
+
+def memory() -> dict[str, int]:
+    """Return MemTotal, MemAvailable, SwapTotal and SwapFree in bytes."""
+    found = dict(re.findall(r"^(\w+):\s+(\d+) kB", text("/proc/meminfo"), re.MULTILINE))
+    return {name: int(found.get(name, 0)) * 1024 for name in _MEMINFO}
+
+
+def disk(path: str) -> dict[str, Any]:
+    """Return free and total bytes of the file system of a directory, free and total inodes, whether it takes writes."""
+    try:
+        found = os.statvfs(path)
+    except OSError as error:
+        return {"error": str(error)}
+    return {
+        "free": found.f_bavail * found.f_frsize,
+        "total": found.f_blocks * found.f_frsize,
+        "inodes": found.f_files,
+        "inodes_free": found.f_favail,
+        "read_only": bool(found.f_flag & os.ST_RDONLY),
+    }
+
+
+def clock() -> bool | None:
+    """Return whether the clock is synchronised; None where nobody knows, and in a container, whose clock it is not."""
+    if said("systemd-detect-virt", "--container").strip() not in ("", "none"):
+        return None
+    told = said("timedatectl", "show", "--property=NTPSynchronized", "--value").strip()
+    return {"yes": True, "no": False}.get(told)
+
+
+def epmd(port: int = EPMD_PORT) -> dict[str, Any]:
+    """Return what epmd of this host has registered: names (name: port), or why it did not say."""
+    found: dict[str, Any] = {"names": {}, "error": ""}
+    for address in _epmd_addresses(port):
+        try:
+            with socket.create_connection((address, port), _PATIENCE) as line:
+                line.settimeout(_PATIENCE)
+                line.sendall(b"\x00\x01n")  # NAMES_REQ of the distribution protocol
+                answer = b""
+                while len(answer) < 65536:
+                    piece = line.recv(4096)
+                    if not piece:
+                        break
+                    answer += piece
+        except OSError as error:
+            found["error"] = str(error)
+            continue
+        names = re.findall(r"name (\S+) at port (\d+)", answer[4:].decode(errors="replace"))
+        return {"names": {name: int(number) for name, number in names}, "error": ""}
+    return found
+
+
+def _epmd_addresses(port: int) -> list[str]:
+    """Return where epmd listens, 127.0.0.1 where nothing does."""
+    found = [one["address"] for one in facts.listeners() if one["port"] == port]
+    own = ["127.0.0.1" if one in ("0.0.0.0", "::") else one for one in found]  # noqa: S104 - compared
+    return own or ["127.0.0.1"]
+
+
+def oom(kernel: str) -> list[dict[str, Any]]:
+    """Return the processes of brokers that the kernel ended for want of memory, from its messages."""
+    found = []
+    for line in logs.lines(kernel):
+        hit = _OOM.search(line.text)
+        name = (hit["name"] or hit["task"]) if hit else ""
+        if name and _RELATED.match(name):
+            found.append({"at": line.at, "process": name})
+    return found
+
+
+def owned(path: str) -> dict[str, Any] | None:
+    """Return mode and owner of a file, None where it is not there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    try:
+        owner = pwd.getpwuid(found.st_uid).pw_name
+    except KeyError:
+        owner = str(found.st_uid)
+    return {"mode": stat.S_IMODE(found.st_mode), "owner": owner, "written": found.st_mtime}
+
+
+def digest(path: str, key: str) -> str:
+    """Return by what two files with the same text can be told to be equal, and nothing else; '' where it is not there.
+
+    `key` is drawn for each run and forgotten after it.
+    """
+    try:
+        with open(path, "rb") as handle:
+            return hmac.new(key.encode(), handle.read(4096).strip(), hashlib.sha256).hexdigest()
+    except OSError:
+        return ""
+
+
+def certificate(path: str) -> dict[str, Any]:
+    """Return when a certificate ends (Unix time, None where nobody can say), and why it cannot be read, if so."""
+    done = said("openssl", "x509", "-in", path, "-noout", "-enddate", seconds=5)
+    found = re.search(r"notAfter=(.+)", done)
+    if not found:
+        return {"path": path, "ends": None, "exists": os.path.exists(path)}
+    try:
+        ends = time.strptime(found[1].replace("GMT", "").strip(), "%b %d %H:%M:%S %Y")
+    except ValueError:
+        return {"path": path, "ends": None, "exists": True}
+    import calendar
+
+    return {"path": path, "ends": calendar.timegm(ends), "exists": True}
+
+
+def process(pid: int) -> dict[str, Any]:
+    """Return state, open files, their limit and the resident memory of a process; {} where it is not there."""
+    if not pid:
+        return {}
+    limit = re.search(r"^Max open files\s+(\d+)", text(f"/proc/{pid}/limits"), re.MULTILINE)
+    resident = re.search(r"^VmRSS:\s+(\d+) kB", text(f"/proc/{pid}/status"), re.MULTILINE)
+    try:
+        files = len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return {}
+    return {
+        "state": facts.process_state(pid),
+        "files": files,
+        "files_limit": int(limit[1]) if limit else 0,
+        "resident": int(resident[1]) * 1024 if resident else 0,
+    }

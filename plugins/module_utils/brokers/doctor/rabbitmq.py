@@ -1,0 +1,194 @@
+"""A RabbitMQ node and its files as they are on this host, whoever has put them there."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from ..host import facts
+from ..rabbitmq import evaluation, tools
+from . import logs, machine, question
+
+UNIT = "rabbitmq-server.service"
+CONFIGURATION = "/etc/rabbitmq"
+DATA = "/var/lib/rabbitmq"
+LOGS = "/var/log/rabbitmq"
+COOKIE = f"{DATA}/.erlang.cookie"
+PACKAGES = ("rabbitmq-server", "erlang-base", "erlang-base-hipe")
+SECONDS = 12.0  # for the answer of a node; a healthy one takes one
+# Where a start begins, in the node's log and in the journal.
+_START = r"Starting RabbitMQ \d|Starting rabbitmq-server.service|Starting RabbitMQ (?:broker|Messaging)"
+_TELLING = r"\[(?:error|critical|warning)\]|ERROR|Error|BOOT FAILED|failed|crash"
+_PROPERTIES = [
+    "ActiveState",
+    "SubState",
+    "Result",
+    "NRestarts",
+    "UnitFileState",
+    "LoadState",
+    "MainPID",
+    "MemoryMax",
+]
+
+
+def is_here() -> bool:
+    """Return whether anything of RabbitMQ is on this host: a package, a unit, data, or its log."""
+    state = facts.properties(UNIT, ["LoadState"]).get("LoadState", "not-found")
+    return state not in ("not-found", "") or bool(packages()) or os.path.isdir(f"{DATA}/mnesia")
+
+
+def read(patterns: Mapping[str, Mapping[str, str]], key: str, after: float) -> dict[str, Any]:
+    """Return what is known of the node.
+
+    `patterns` has by when they count ("running", "down", "any") the regular expressions of the knowledge table;
+    `after` is the moment (Unix time) from which on a line of the log of a node that runs counts.
+    """
+    unit = facts.properties(UNIT, _PROPERTIES)
+    pid = int(unit.get("MainPID") or 0)
+    answer, trouble = _ask(pid)
+    name = node_name()
+    host = name.partition("@")[2]
+    return {
+        "packages": packages(),
+        "held": "rabbitmq-server" in machine.said("apt-mark", "showhold").split(),
+        "unit": unit,
+        "process": machine.process(_beam(pid)),
+        "strangers": _strangers(pid),
+        "node": name,
+        "node_resolves": facts.resolve(host) if host else [],
+        "node_foreign": facts.foreign(facts.resolve(host)) if host else [],
+        "cookie": machine.owned(COOKIE),
+        "cookie_digest": machine.digest(COOKIE, key),
+        "root_cookie_digest": machine.digest("/root/.erlang.cookie", key),
+        "configuration": {path: machine.owned(path) for path in _files()},
+        "started": facts.unit(UNIT)["started"],
+        "applied": _applied(),
+        "certificates": [machine.certificate(path) for path in _certificates(answer)],
+        "directories": {path: machine.owned(path) for path in (DATA, LOGS, CONFIGURATION)},
+        "answer": answer,
+        "unanswered": trouble,
+        "log": _log(patterns, unit, answer is not None, after),
+    }
+
+
+def _applied() -> dict[str, Any]:
+    """Return what the role notes of its files: when they were written last, and whether a restart is owed for them."""
+    notes = "/var/lib/brokerkit/rabbitmq"  # of host/file_sets.py: what it does there changes the directory
+    there = machine.owned(notes)
+    return {
+        "written": there["written"] if there else 0.0,
+        "pending": os.path.exists(os.path.join(notes, "pending.json")),
+    }
+
+
+def packages() -> dict[str, dict[str, str]]:
+    """Return name -> version and state (dpkg's, such as ii or iF) of RabbitMQ's and Erlang's packages."""
+    told = machine.said("dpkg-query", "-W", "-f", "${db:Status-Abbrev}\t${Package}\t${Version}\n", *PACKAGES)
+    rows = (line.split("\t") for line in told.splitlines())
+    return {
+        row[1]: {"state": row[0].strip(), "version": row[2]}
+        for row in rows
+        if len(row) == 3 and row[0].strip() not in ("un", "rc", "pn")
+    }
+
+
+def node_name() -> str:
+    """Return the node's name as its environment file says, else what RabbitMQ makes of the host's name."""
+    for path in ("/etc/rabbitmq/rabbitmq-env.conf", "/etc/default/rabbitmq-server"):
+        found = re.findall(
+            r"^\s*(?:export\s+)?(?:RABBITMQ_)?NODENAME=[\"']?([^\s\"'#]+)", machine.text(path), re.MULTILINE
+        )
+        if found:
+            name: str = found[-1]
+            return name if "@" in name else f"{name}@{socket.gethostname().split('.')[0]}"
+    return f"rabbit@{socket.gethostname().split('.')[0]}"
+
+
+def _ask(pid: int) -> tuple[dict[str, Any] | None, dict[str, str] | None]:
+    """Return the node's answer, or why there is none and what helps."""
+    trouble = tools.of_the_unit(UNIT, facts.unit(UNIT))
+    if trouble is not None:
+        return None, {"what": trouble.what, "remedy": trouble.remedy}
+    try:
+        said = tools.run(evaluation.command(question.question()), SECONDS)
+        if said.code == 0:
+            answer: dict[str, Any] = evaluation.value(said.output)
+            if answer["view"]["running"]:
+                return answer, None
+            trouble = tools.APPLICATION_STOPPED
+        else:
+            trouble = tools.of_the_words(said, SECONDS)
+    except FileNotFoundError as error:
+        trouble = tools.Trouble(False, f"'{error.filename}' is missing", "install rabbitmq-server again")
+    except evaluation.Unanswered as error:
+        trouble = tools.Trouble(True, f"the node said what nobody can read: {error}", "try again")
+    return None, {"what": logs.redacted(trouble.what), "remedy": trouble.remedy}
+
+
+def _beam(pid: int) -> int:
+    """Return the process of the node: the unit's own, or, where that is a shell, its child."""
+    if not pid or "beam" in machine.text(f"/proc/{pid}/comm"):
+        return pid
+    for one in machine.said("pgrep", "beam.smp").split():
+        return int(one)
+    return pid
+
+
+def _strangers(pid: int) -> list[int]:
+    """Return nodes that run and are not the unit's: started by hand, or left behind.
+
+    A node is told from a command-line tool, which is an Erlang node too, by the boot file that it was started with.
+    """
+    group = machine.text(f"/proc/{pid}/cgroup") if pid else "-"
+    return [
+        int(one)
+        for one in machine.said("pgrep", "-u", "rabbitmq", "beam.smp").split()
+        if re.search(
+            r"start_sasl|start_clean|rabbit_prelaunch|\0rabbit\0boot", machine.text(f"/proc/{one}/cmdline")
+        )
+        and "rabbitmqctl" not in machine.text(f"/proc/{one}/cmdline")
+        and machine.text(f"/proc/{one}/cgroup") != group
+    ]
+
+
+def _files() -> list[str]:
+    return sorted(
+        path
+        for pattern in ("*.conf", "*.config", "conf.d/*.conf", "enabled_plugins")
+        for path in glob.glob(f"{CONFIGURATION}/{pattern}")
+    )
+
+
+def _certificates(answer: Mapping[str, Any] | None) -> list[str]:
+    """Return the files of certificates that the node uses, or that its configuration names."""
+    found = set(answer["certificates"]) if answer else set()
+    for path in _files():
+        found |= set(re.findall(r"^\s*[\w.]*certfile\s*=\s*(\S+)", machine.text(path), re.MULTILINE))
+        found |= set(re.findall(r"\{certfile,\s*\"([^\"]+)\"", machine.text(path)))
+    return sorted(found)
+
+
+def _log(
+    patterns: Mapping[str, Mapping[str, str]], unit: Mapping[str, str], running: bool, after: float
+) -> Any:
+    """Return the matches of the patterns that count, and the last words of a node that is down."""
+    own = [logs.lines(logs.tail(path)) for path in logs.newest([f"{LOGS}/*.log"], 1)]
+    journal = logs.lines(logs.journal(UNIT))
+    if running:
+        lines = [line for part in (*own, journal) for line in part if line.at >= after]
+        return {
+            "found": logs.matches(lines, {**patterns.get("running", {}), **patterns.get("any", {})}),
+            "last": [],
+        }
+    lines = logs.of_last_start(own, journal, _START, unit.get("ActiveState") == "activating")
+    # What a node said while it was well is not why it was stopped.
+    wanted = (
+        {}
+        if unit.get("ActiveState") == "inactive"
+        else {**patterns.get("down", {}), **patterns.get("any", {})}
+    )
+    return {"found": logs.matches(lines, wanted), "last": logs.last_words(lines, _TELLING)}

@@ -1,0 +1,103 @@
+"""playbooks/doctor.yml on brokers that are really in the state: it names the row, and its remedy cures it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+import hosts
+import pytest
+from doctor_cases import Case, cases
+from doctor_site import Site, activemq_values, rabbitmq_values
+
+IN_BRIEF = "dr-4-0"
+HOSTS = {"dr-3-10": "rabbitmq", "dr-4-0": "rabbitmq", "dr-activemq": "activemq"}
+
+
+def _marks(name: str, case: Case) -> list[pytest.MarkDecorator]:
+    brief = case.brief and name != "dr-3-10"
+    return [] if brief else [pytest.mark.drill]
+
+
+CASES = [
+    pytest.param(name, case, id=f"{name}-{case.row}", marks=_marks(name, case))
+    for name, kind in HOSTS.items()
+    for case in cases(kind)
+    if case.only in ("", name)
+]
+EACH = [pytest.param(name, marks=[pytest.mark.drill] if name == "dr-3-10" else []) for name in HOSTS]
+
+
+@pytest.fixture(scope="module")
+def sites(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller) -> Callable[[str], Site]:
+    """A host with a healthy broker by its name; it is made when it is first asked for."""
+    made: dict[str, Site] = {}
+
+    def of(name: str) -> Site:
+        if name not in made:
+            kind = HOSTS[name]
+            values = activemq_values() if kind == "activemq" else rabbitmq_values()
+            made[name] = Site(fresh(name)[0], controller, kind, values, values["shop_password"])
+            made[name].run("site.yml").succeeded()
+        return made[name]
+
+    return of
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_nothing_is_found_on_a_healthy_broker_and_nothing_is_changed(
+    sites: Callable[[str], Site], name: str
+) -> None:
+    site = sites(name)
+    before = site.host.snapshot()
+    assert site.findings(time.time() - 3600) == []
+    assert site.host.snapshot() == before
+
+
+@pytest.mark.parametrize(("name", "case"), CASES)
+def test_the_cause_is_named_and_its_remedy_cures_it(
+    sites: Callable[[str], Site], name: str, case: Case
+) -> None:
+    site = sites(name)
+    began = time.time() - 1
+    cure = site.make(case)
+    try:
+        found = site.findings(began)
+    finally:
+        cure()
+    cured = time.time()
+    assert case.row in [one["id"] for one in found][:2], json.dumps(found, indent=1)
+    assert "not known)" not in found[0]["cause"] + found[0]["remedy"], found[0]
+    assert site.findings(cured) == []
+
+
+def test_no_secret_is_in_what_it_prints_and_writes(sites: Callable[[str], Site]) -> None:
+    site = sites(IN_BRIEF)
+    directory = site.controller.directory / "secrets"
+    done = site.run("playbooks/doctor.yml", "-vvv", doctor_dir=str(directory))
+    written = done.output + "".join(path.read_text(encoding="utf-8") for path in directory.iterdir())
+    secrets = [
+        site.values[name] for name in ("rabbitmq_erlang_cookie", "rabbitmq_admin_password", "shop_password")
+    ]
+    assert [one for one in secrets if one in written] == []
+    assert {path.stat().st_mode & 0o777 for path in directory.iterdir()} == {0o600}
+
+
+def test_hosts_that_cannot_be_reached_or_are_bare_are_findings(sites: Callable[[str], Site]) -> None:
+    site = sites(IN_BRIEF)
+    directory = site.controller.directory / "away"
+    path = site.controller.inventory(
+        {
+            "rabbitmq": {
+                "hosts": {"nobody": {"ansible_host": "127.0.0.1", "ansible_port": 9}, site.host.name: {}},
+                "vars": {"doctor_dir": str(directory)},
+            }
+        }
+    )
+    command = [hosts.PLAYBOOK, "-i", site.inventory, "-i", str(path), "playbooks/doctor.yml"]
+    done = site.controller.run(command, path.parent)
+    assert done.code != 0
+    report = json.loads((directory / "report.json").read_text(encoding="utf-8"))
+    found = {one["host"]: [row["id"] for row in one["findings"]] for one in report["hosts"]}
+    assert found == {"nobody": ["host-unreachable"], site.host.name: []}
