@@ -238,6 +238,15 @@ class Deadline:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """A figure that a probe came by, for monitoring; its name and meaning are in report/formats.py."""
+
+    name: str
+    value: float
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Context:
     """What a probe is given."""
 
@@ -245,6 +254,11 @@ class Context:
     deadline: Deadline
     prefix: str  # every object the probe creates has a name that starts so
     settings: Settings
+    measures: list[Measure] = field(default_factory=list)  # what the probe came by beside its verdict
+
+    def measure(self, name: str, value: float, **labels: str) -> None:
+        """Note a figure, whatever becomes of the probe."""
+        self.measures.append(Measure(name, value, tuple(sorted(labels.items()))))
 
     def endpoint(self, protocol: str) -> Endpoint:
         """Return where the broker speaks `protocol`; the runner has made sure that it does."""
@@ -321,6 +335,7 @@ class Result:
     unreachable: bool = False
     defect: bool = False
     warns: bool = False  # it passes, and before long will not
+    measures: tuple[Measure, ...] = ()
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")

@@ -109,7 +109,10 @@ def run_one(
     context = Context(broker, deadline, prefix, settings)
 
     def result(status: Status, detail: str, finding: Finding | None = None, **marks: bool) -> Result:
-        return Result(broker.name, probe, status, deadline.elapsed(), plain(detail), finding, **marks)
+        measures = tuple(context.measures)
+        return Result(
+            broker.name, probe, status, deadline.elapsed(), plain(detail), finding, measures=measures, **marks
+        )
 
     reason = _not_applicable(broker, probe, settings)
     if reason:

@@ -107,6 +107,14 @@ PARTS = (
         uses=VERSIONS,
     ),
     Part(
+        "monitoring",
+        "what Debian's own Prometheus is given: each alert fires when it is to, each version has the metrics",
+        120,
+        (tests(*BRIEF, "tests/hosts/monitoring"),),
+        {"MONITORING_INVENTORY": VERSIONS_INVENTORY},
+        uses=VERSIONS,
+    ),
+    Part(
         "activemq",
         "ActiveMQ by package and by archive, upgrades, changes by hand, a shared store, both brokers on one host",
         1250,

@@ -79,6 +79,8 @@ def _agreed(context: Context, protocol: str) -> str:
     proves="Every listener presents a chain that this machine trusts, for this host, and with days left.",
 )
 def certificate(context: Context) -> str:
+    import ssl
+
     from probes.tls import handshakes
     from probes.tls.presented import day, now
 
@@ -89,8 +91,12 @@ def certificate(context: Context) -> str:
         try:
             chain = handshakes.verified_chain(endpoint, context.deadline.handshake())
         except (OSError, UnicodeError) as error:
+            if isinstance(error, ssl.SSLCertVerificationError):
+                context.measure("certificate_valid", 0, protocol=protocol)
             raise diagnosis.no_connection(context, protocol, str(error)) from error
         soonest = min(chain, key=lambda one: one.ends)
+        context.measure("certificate_valid", 1, protocol=protocol)
+        context.measure("certificate_expiry_timestamp_seconds", soonest.ends.timestamp(), protocol=protocol)
         if soonest.days_left(now()) < limit:
             raise _ends(context, protocol, soonest, limit)
         soon.append(soonest)

@@ -20,10 +20,11 @@ MAX_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP status with the decoded body."""
+    """An HTTP status with the decoded body, and the time that the server says it is."""
 
     status: int
     body: Any
+    date: str = ""
 
     @property
     def reason(self) -> str:
@@ -48,7 +49,7 @@ def request(
     secret = context.broker.password if password is None else password
     token = base64.b64encode(f"{name}:{secret}".encode()).decode()
 
-    def ask() -> tuple[int, bytes]:
+    def ask() -> tuple[int, bytes, str]:
         seconds = context.deadline.handshake()
         connection = http.client.HTTPConnection(endpoint.host, endpoint.port)
         connection.sock = _wire(endpoint, seconds)
@@ -59,19 +60,19 @@ def request(
             text = b""
             while (piece := response.read1(65536)) and len(text) < MAX_BYTES:
                 text += piece
-            return response.status, text
+            return response.status, text, response.getheader("Date") or ""
         finally:
             connection.close()
 
     try:
-        status, text = attempt(context, "management", ask, lambda _: None)
+        status, text, date = attempt(context, "management", ask, lambda _: None)
     except TimeoutError as error:
         words = f"{diagnosis.NO_ANSWER} {context.deadline.elapsed():.1f} s"
         raise diagnosis.no_connection(context, "management", words) from error
     except (OSError, UnicodeError, http.client.HTTPException) as error:
         raise diagnosis.no_connection(context, "management", str(error) or type(error).__name__) from error
     try:
-        return Answer(status, json.loads(text) if text else None)
+        return Answer(status, json.loads(text) if text else None, date)
     except ValueError:
         raise NotProven(
             f"{endpoint} answered {method} {path} with {status} and no JSON: {text[:80]!r}",

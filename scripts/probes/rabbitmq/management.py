@@ -26,8 +26,33 @@ _FOR_CLIENTS = {"amqp", "amqp/ssl", "stomp", "stomp/ssl", "http", "https", "mqtt
     proves="The management API answers, and the user may read it.",
 )
 def connect(context: Context) -> str:
-    overview = api.get(context, "/api/overview")
+    answer = api.request(context, "GET", "/api/overview")
+    if answer.status != 200:
+        raise api.refused(context, "GET /api/overview", answer)
+    overview = answer.body
+    _clock(context, answer.date)
+    _deprecated(context, str(overview.get("rabbitmq_version")))
     return f"RabbitMQ {overview.get('rabbitmq_version')} on {overview.get('node')}"
+
+
+def _clock(context: Context, date: str) -> None:
+    """Measure how far the broker's clock is ahead of this machine's, to a second: HTTP leaves the rest away."""
+    from email.utils import parsedate_to_datetime  # loading it would slow down --list
+
+    try:
+        said = parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return
+    context.measure("broker_clock_offset_seconds", said + 0.5 - time.time())
+
+
+def _deprecated(context: Context, version: str) -> None:
+    """Measure which features are in use that a later version will not have; earlier versions than 4.0 do not say."""
+    if not version[:1].isdigit() or int(version.split(".")[0]) < 4:
+        return
+    answer = api.request(context, "GET", "/api/deprecated-features/used")
+    for feature in answer.body if answer.status == 200 and isinstance(answer.body, list) else ():
+        context.measure("deprecated_feature_used", 1, feature=str(feature.get("name")))
 
 
 @probe(

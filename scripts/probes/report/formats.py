@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from probes.endpoints import gone
@@ -13,6 +13,14 @@ from probes.model import Broker, ExitCode, Finding, Result, Status
 # Version of the JSON report; report.schema.json beside this file describes it. Keys may be added to it, none
 # is renamed or removed without a new number.
 SCHEMA = 1
+
+# What probes measure beside their verdict, as metrics with the prefix brokerkit_.
+_MEASURES = {
+    "broker_clock_offset_seconds": "How far the broker's clock is ahead of the prober's.",
+    "certificate_expiry_timestamp_seconds": "When the first certificate of the chain ends, in seconds since 1970.",
+    "certificate_valid": "Whether the prober trusts the certificate, for this host (1), or not (0).",
+    "deprecated_feature_used": "A feature that RabbitMQ will remove is in use (always 1).",
+}
 
 _LABEL_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
@@ -213,7 +221,7 @@ def to_prometheus(run: Run) -> str:
 
     def metric(name: str, about: str, samples: Sequence[tuple[str, float]]) -> None:
         lines.extend((f"# HELP {name} {about}", f"# TYPE {name} gauge"))
-        lines.extend(f"{name}{labels} {value:g}" for labels, value in samples)
+        lines.extend(f"{name}{labels} {_number(value)}" for labels, value in samples)
 
     ran = [result for result in run.results if result.status is not Status.SKIP]
     skipped = [result for result in run.results if result.status is Status.SKIP]
@@ -246,6 +254,15 @@ def to_prometheus(run: Run) -> str:
             for name in run.inventories()
         ],
     )
+    for name, about in _MEASURES.items():
+        samples = [
+            (_labels_of({"broker": result.broker, **dict(one.labels)}), one.value)
+            for result in run.results
+            for one in result.measures
+            if one.name == name
+        ]
+        if samples:
+            metric(f"brokerkit_{name}", about, samples)
     lines.extend(
         (
             "# HELP brokerkit_smoke_finished_timestamp_seconds When the run ended, in seconds since 1970.",
@@ -256,8 +273,17 @@ def to_prometheus(run: Run) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _number(value: float) -> str:
+    """Return a sample's value; six digits are too few for a time since 1970."""
+    return f"{value:.0f}" if value == int(value) else f"{value:.6g}"
+
+
 def _labels(result: Result) -> str:
-    return f'{{broker="{_escape(result.broker)}",probe="{_escape(result.probe.name)}"}}'
+    return _labels_of({"broker": result.broker, "probe": result.probe.name})
+
+
+def _labels_of(labels: Mapping[str, str]) -> str:
+    return "{" + ",".join(f'{name}="{_escape(value)}"' for name, value in labels.items()) + "}"
 
 
 def _escape(value: str) -> str:

@@ -21,6 +21,7 @@ LIBRARY = {
     "knowledge": set(),
     "doctor": {"host", "rabbitmq", "knowledge"},
     "inventory": {"host", "rabbitmq", "activemq", "balancer"},
+    "monitoring": {"inventory"},
 }
 PROBER = {
     "wire": set(),

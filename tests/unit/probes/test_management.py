@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from probes.clients.management import Answer, segment
-from probes.model import Listener
+from probes.model import Broker, Context, Deadline, Listener, Settings
+from probes.rabbitmq import management
 from probes.rabbitmq.management import _differs, compare, reported, reported_alarms, room
 
 NODE = "rabbit@one"
@@ -132,3 +133,34 @@ def test_a_listener_that_came_through_rabbitmq_config_is_not_told_to_go_by_anoth
     both = _differs([STOMP], [Listener("mqtt", 1883, "::")]).finding
     assert "Clients of a missing listener are refused" in both.meaning and "mqtt" in both.came_back
     assert "rabbitmq_config" not in _differs([STOMP], []).finding.remedy
+
+
+def connected(monkeypatch: pytest.MonkeyPatch, version: str, date: str, used: Answer) -> Context:
+    """The probe's context after it has connected to a broker that answers so."""
+    answers = {
+        "/api/overview": Answer(200, {"rabbitmq_version": version, "node": NODE}, date),
+        "/api/deprecated-features/used": used,
+    }
+    monkeypatch.setattr(management.api, "request", lambda _context, _method, path: answers[path])
+    broker = Broker("mq", "rabbitmq", "127.0.0.1", "smoke", "geheim")
+    context = Context(broker, Deadline(4), "brokerkit.smoke.x", Settings("x", 4))
+    assert management.connect(context) == f"RabbitMQ {version} on {NODE}"
+    return context
+
+
+def test_the_brokers_clock_is_compared_with_this_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(management.time, "time", lambda: 1_700_000_000.0)
+    none = Answer(404, {})
+    (one,) = connected(monkeypatch, "3.10.8", "Tue, 14 Nov 2023 22:13:30 GMT", none).measures
+    assert (one.name, one.value) == ("broker_clock_offset_seconds", 10.5)
+    assert connected(monkeypatch, "3.10.8", "", none).measures == []
+
+
+def test_deprecated_features_are_asked_for_from_4_on_and_each_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    used = Answer(200, [{"name": "transient_nonexcl_queues"}, {"name": "global_qos"}])
+    named = [dict(one.labels)["feature"] for one in connected(monkeypatch, "4.0.5", "", used).measures]
+    assert named == ["transient_nonexcl_queues", "global_qos"]
+    assert connected(monkeypatch, "3.13.7", "", used).measures == []
+    assert connected(monkeypatch, "4.0.5", "", Answer(401, {})).measures == []

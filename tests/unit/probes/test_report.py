@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import jsonschema
 import pytest
-from probes.model import Broker, ExitCode, Finding, Phase, Probe, Result, Status
+from probes.model import Broker, ExitCode, Finding, Measure, Phase, Probe, Result, Status
 from probes.report import formats as report
 from probes.report.formats import Run
 from probes.report.table import print_table
@@ -248,3 +249,13 @@ def test_brackets_in_a_brokers_words_are_no_markup() -> None:
 def test_no_report_shows_a_password(form: object) -> None:
     assert callable(form)
     assert "geheim" not in form(MIXED)
+
+
+def test_what_probes_measured_is_exact_and_labelled_by_broker_even_where_they_failed() -> None:
+    expiry = Measure("certificate_expiry_timestamp_seconds", 1_812_345_678, (("protocol", "amqp"),))
+    measured = replace(FAILED, measures=(expiry, Measure("broker_clock_offset_seconds", -2.25)))
+    lines = report.to_prometheus(run(measured)).splitlines()
+    wanted = 'brokerkit_certificate_expiry_timestamp_seconds{broker="rabbit1",protocol="amqp"} 1812345678'
+    assert wanted in lines
+    assert 'brokerkit_broker_clock_offset_seconds{broker="rabbit1"} -2.25' in lines
+    assert not [line for line in lines if "deprecated" in line]

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from loopback import Handler, answers, server
+from probes.both.tls import certificate as certificate_probe
 from probes.clients import stomp as stomp_client
-from probes.model import Broker, Context, Deadline, Endpoint, Settings, Tls, Unreachable
+from probes.model import Broker, Context, Deadline, Endpoint, Failed, Settings, Tls, Unreachable
 from probes.tls.transport import client, connect, trouble
 from probes.wire.attempts import PATIENCE_SECONDS
 from probes.wire.classify import Speaks
@@ -187,3 +188,29 @@ def test_silence_inside_tls_is_slowness(certificate: tuple[str, str], over_tls: 
     with server(in_tls_or_not_at_all(over_tls(silent))) as port, pytest.raises(Unreachable) as caught:
         attempt(port, Tls(ca_file=certificate[0]))
     assert "speaks TLS and is too slow" in caught.value.finding.came_back
+
+
+def measured(port: int, tls: Tls) -> dict[str, float]:
+    """What the probe of certificates measures, which fails here: the certificate is for two days."""
+    endpoint = Endpoint("127.0.0.1", port, tls)
+    broker = Broker("mq", "rabbitmq", "127.0.0.1", "smoke", "geheim", endpoints={"amqp": endpoint})
+    context = Context(broker, Deadline(4), "brokerkit.smoke.x", Settings("x", 4))
+    with pytest.raises((Failed, Unreachable)):
+        certificate_probe(context)
+    assert {one.labels for one in context.measures} <= {(("protocol", "amqp"),)}
+    return {one.name: one.value for one in context.measures}
+
+
+def test_a_certificate_that_ends_soon_is_measured_and_one_that_nobody_trusts_is_not_valid(
+    certificate: tuple[str, str], over_tls: Speak
+) -> None:
+    with server(over_tls(wait)) as port:
+        soon = measured(port, Tls(ca_file=certificate[0]))
+        assert soon["certificate_valid"] == 1
+        assert 86400 < soon["certificate_expiry_timestamp_seconds"] - time.time() < 2 * 86400 + 60
+        assert measured(port, Tls()) == {"certificate_valid": 0}
+
+
+def test_of_a_certificate_that_nobody_shows_nothing_is_said(certificate: tuple[str, str]) -> None:
+    with server(answers(b"AMQP\0\0\x09\x01")) as port:
+        assert measured(port, Tls(ca_file=certificate[0])) == {}
