@@ -36,7 +36,7 @@ ONLY :=
 test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, monitoring, activemq, collection, tls, tls-scenario, cluster, relay, clients, doctor, cluster-scenario
 	@scripts/test $(ONLY)
 
-drills: setup ## long tests of what `make test` covers more cheaply; ONLY=part runs one of images, kills, rabbitmq, topology, activemq, collection, tls, cluster, relay, clients, doctor, networks, default
+drills: setup ## long tests of what `make test` covers more cheaply; ONLY=part runs one of images, kills, rabbitmq, topology, activemq, collection, tls, cluster, relay, clients, doctor, monitoring, networks, default
 	@scripts/test --drills $(ONLY)
 
 soak: setup ## what operations and failures cost the clients of a cluster, measured; formations in a row; ONLY=part runs one of images, under-load, formations
@@ -53,6 +53,9 @@ bench: setup ## compare with doing the same by hand; prints ratios
 relay: setup ## the message relay as one file, for the role message_relay: roles/message_relay/files/brokerkit-relay.pyz
 	@$(BIN)/python scripts/relay_archive.py
 
+smoke-timer: setup ## the prober as one file, for the role smoke_timer: roles/smoke_timer/files/brokerkit-smoke.pyz
+	@$(BIN)/python scripts/smoke_archive.py
+
 dist: setup ## the collection brokerkit.brokers as an archive: dist/brokerkit-brokers-VERSION.tar.gz
 	@$(BIN)/python scripts/dist.py
 
@@ -68,4 +71,4 @@ lock: setup ## resolve requirements.in into requirements.txt again
 clean: ## remove everything that the test bed created on this machine
 	@scripts/testbed clean
 
-.PHONY: help setup demo inventory ca check test drills soak mutants bench relay dist docs lock clean
+.PHONY: help setup demo inventory ca check test drills soak mutants bench relay smoke-timer dist docs lock clean

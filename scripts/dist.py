@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import relay_archive
+import smoke_archive
 
 ROOT = Path(__file__).resolve().parent.parent
 _EPOCH = 315532800  # 1980-01-01, the earliest that every tool can show
@@ -92,9 +93,10 @@ def main(argv: Sequence[str]) -> int:
         folder.mkdir()
         try:
             checked_out(source)
-            relay = source / relay_archive.PLACE.relative_to(ROOT)
-            relay.parent.mkdir(parents=True, exist_ok=True)
-            relay.write_bytes(relay_archive.build())
+            for program in (relay_archive, smoke_archive):
+                place = source / program.PLACE.relative_to(ROOT)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(program.build())
             archive = built(source, folder)
         except relay_archive.Refused as refused:
             sys.stderr.write(f"dist.py: {refused}; nothing was built\n")

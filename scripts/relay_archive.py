@@ -15,7 +15,7 @@ import os
 import re
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -49,32 +49,34 @@ def own_sources() -> dict[str, bytes]:
     return {**found, "__main__.py": _MAIN, "LICENSE": (ROOT / "LICENSE").read_bytes()}
 
 
-def library_sources() -> dict[str, bytes]:
-    """Return pika's files, as its wheel had them. Raises Refused."""
+def library_sources(name: str = _LIBRARY, package: str = _LIBRARY) -> dict[str, bytes]:
+    """Return a library's files, as its wheel had them; `name` is that of requirements.txt. Raises Refused."""
     wanted = re.search(
-        rf"^{_LIBRARY}==(\S+)", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE
+        rf"^{re.escape(name)}==(\S+)", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE
     )
     try:
-        library = metadata.distribution(_LIBRARY)
+        library = metadata.distribution(name)
     except metadata.PackageNotFoundError:
-        raise Refused(
-            f"{_LIBRARY} is not installed: run `make setup`, and this with .venv/bin/python"
-        ) from None
+        raise Refused(f"{name} is not installed: run `make setup`, and this with .venv/bin/python") from None
     if wanted is None or library.version != wanted[1]:
         raise Refused(
-            f"{_LIBRARY} is {library.version}, and requirements.txt has another version: run `make setup`"
+            f"{name} is {library.version}, and requirements.txt has another version: run `make setup`"
         )
     found = {}
     for file in library.files or []:
-        name = str(file)
-        if not (name.endswith(".py") and name.startswith(f"{_LIBRARY}/")) and "/licenses/" not in name:
+        path = str(file)
+        if not (path.endswith(".py") and path.startswith(f"{package}/")) and not _is_license(path):
             continue
         content = Path(str(file.locate())).read_bytes()
         digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
         if file.hash is None or file.hash.value != digest:
-            raise Refused(f"{name} was changed after it was installed: remove .venv, and run `make setup`")
-        found[f"licenses/{_LIBRARY}/{file.name}" if "/licenses/" in name else name] = content
+            raise Refused(f"{path} was changed after it was installed: remove .venv, and run `make setup`")
+        found[f"licenses/{package}/{file.name}" if _is_license(path) else path] = content
     return found
+
+
+def _is_license(path: str) -> bool:
+    return ".dist-info/" in path and ("/licenses/" in path or path.endswith("/LICENSE"))
 
 
 def archive(files: dict[str, bytes]) -> bytes:
@@ -100,15 +102,20 @@ def build() -> bytes:
 
 def main(argv: Sequence[str]) -> int:
     """Run with these arguments (without the program's name) and return the exit code."""
-    parser = argparse.ArgumentParser(prog="relay_archive.py", description=__doc__)
+    return write(argv, "relay_archive.py", __doc__ or "", PLACE, build)
+
+
+def write(argv: Sequence[str], program: str, about: str, place: Path, make: Callable[[], bytes]) -> int:
+    """Build an archive as the arguments say, in one step, and return the exit code."""
+    parser = argparse.ArgumentParser(prog=program, description=about)
     parser.add_argument(
-        "--output", type=Path, default=PLACE, help="the file; where the role takes it from by default"
+        "--output", type=Path, default=place, help="the file; where the role takes it from by default"
     )
     options = parser.parse_args(argv)
     try:
-        content = build()
+        content = make()
     except Refused as refused:
-        sys.stderr.write(f"relay_archive.py: {refused}; nothing was built\n")
+        sys.stderr.write(f"{program}: {refused}; nothing was built\n")
         return REFUSED
     draft = options.output.with_suffix(".part")
     draft.parent.mkdir(parents=True, exist_ok=True)

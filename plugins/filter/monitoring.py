@@ -1,4 +1,4 @@
-"""Filters of playbooks/monitoring.yml: the files for Prometheus and Grafana, and what rules the variables out."""
+"""Filters of playbooks/monitoring.yml and the role smoke_timer: their files, and what rules their variables out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ..module_utils.brokers.monitoring import dashboard, prometheus, rules, targets
+from ..module_utils.brokers.monitoring import dashboard, prober, prometheus, rules, targets
 
 
 def files(found: dict[str, Any], settings: dict[str, Any]) -> list[dict[str, str]]:
@@ -38,4 +38,6 @@ class FilterModule:
             "monitoring_files": files,
             "monitoring_refusals": refusals,
             "monitoring_targets": targets.targets,
+            "smoke_timer_document": prober.document,
+            "smoke_timer_refusals": prober.refusals,
         }

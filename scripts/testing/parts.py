@@ -234,6 +234,12 @@ DRILLS = (
         (tests(*DRILL, "tests/hosts/doctor"),),
     ),
     Part(
+        "monitoring",
+        "brokers of four versions in each state that an alert is about, under Debian's own Prometheus",
+        1200,
+        (tests(*DRILL, "tests/hosts/monitoring"),),
+    ),
+    Part(
         "networks",
         "molecule: ActiveMQ on Debian 11, 12 and 13, an archive, a network of brokers, a master and a slave",
         660,

@@ -46,5 +46,6 @@ def test_it_holds_what_a_project_uses_and_no_more(archive: Path) -> None:
     for role in ROLES:
         assert {f"roles/{role}/README.md", f"roles/{role}/meta/main.yml"} <= set(members)
     assert "roles/message_relay/files/brokerkit-relay.pyz" in members
+    assert "roles/smoke_timer/files/brokerkit-smoke.pyz" in members
     assert {member.uname for member in members.values()} == {""}
     assert len({member.mtime for member in members.values()}) == 1

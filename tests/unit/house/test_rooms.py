@@ -21,7 +21,7 @@ LIBRARY = {
     "knowledge": set(),
     "doctor": {"host", "rabbitmq", "knowledge"},
     "inventory": {"host", "rabbitmq", "activemq", "balancer"},
-    "monitoring": {"inventory"},
+    "monitoring": {"host", "inventory"},
 }
 PROBER = {
     "wire": set(),
