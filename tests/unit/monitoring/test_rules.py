@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from brokers import knowledge
 from brokers.monitoring import dashboard, rules
 from probes.report import formats
 from role_files import ROOT
@@ -51,9 +52,15 @@ def test_a_rule_is_whole(alert):
         *("alert", "row", "severity", "for", "expr", "summary", "description")
     }
     assert rule["severity"] in rules.SEVERITIES
-    assert rule["row"] == rule["row"].lower().replace("_", "-")
     assert rule["summary"].endswith(".") and rule["description"].endswith(".")
     assert rules.refusals({alert: {"for": rule["for"]}}) == []
+
+
+@each_rule
+def test_a_rule_leads_to_a_row_of_the_page_that_says_what_to_do(alert):
+    row = RULES[alert]["row"]
+    assert row in knowledge.table().rows
+    assert f'<a id="{row}"></a>' in (ROOT / knowledge.PAGE).read_text()
 
 
 @each_rule

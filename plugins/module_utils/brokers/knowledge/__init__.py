@@ -15,7 +15,7 @@ from typing import Any
 from ..versions import at_least
 
 # In the order of the page, and of the suggestions: what explains other things comes before them.
-FILES = ("host", "boot", "node", "cluster", "clients", "tls", "activemq")
+FILES = ("host", "boot", "node", "cluster", "clients", "tls", "activemq", "monitoring")
 WHEN = ("running", "down", "any")
 SEVERITIES = ("page", "ticket")
 PAGE = "docs/troubleshooting.md"
