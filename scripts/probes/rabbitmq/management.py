@@ -14,6 +14,8 @@ from probes.registry import probe
 
 # The broker's names for protocols, by the names in an inventory.
 _PROTOCOL_NAMES = {"management": "http", "amqps": "amqp/ssl", "stomps": "stomp/ssl"}
+# Queues that probes make; those of subscriptions are named by the broker.
+_OWN_QUEUES = ("brokerkit.smoke.", "stomp-subscription-")
 # A listener of one of these that nobody declared is a way in. Others (between nodes, for metrics) come with a
 # plugin's own defaults and are compared only where they are declared.
 _FOR_CLIENTS = {"amqp", "amqp/ssl", "stomp", "stomp/ssl", "http", "https", "mqtt", "mqtt/ssl"}
@@ -52,7 +54,21 @@ def _deprecated(context: Context, version: str) -> None:
         return
     answer = api.request(context, "GET", "/api/deprecated-features/used")
     for feature in answer.body if answer.status == 200 and isinstance(answer.body, list) else ():
-        context.measure("deprecated_feature_used", 1, feature=str(feature.get("name")))
+        name = str(feature.get("name"))
+        if name != "transient_nonexcl_queues" or _transient_queues(context):
+            context.measure("deprecated_feature_used", 1, feature=name)
+
+
+def _transient_queues(context: Context) -> bool:
+    """Return whether there are transient queues of others than the prober, which subscribes to topics over STOMP."""
+    answer = api.request(context, "GET", "/api/queues?columns=vhost,name,durable,exclusive")
+    return any(
+        not (queue.get("durable") or queue.get("exclusive"))
+        and not (
+            queue.get("vhost") == context.broker.vhost and str(queue.get("name")).startswith(_OWN_QUEUES)
+        )
+        for queue in (answer.body if isinstance(answer.body, list) else ())
+    )
 
 
 @probe(

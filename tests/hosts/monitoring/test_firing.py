@@ -84,7 +84,7 @@ def site(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller, w
         rabbitmq_prometheus_address="{{ ansible_host }}",
         rabbitmq_prometheus_per_object=True,
         endpoints_file=str(controller.directory / "endpoints.json"),
-        smoke_timer_interval=10,
+        smoke_timer_interval=20,
         monitoring_interval="2s",
         monitoring_directory=str(controller.directory / "monitoring"),
         monitoring_rules={rule["alert"]: {"for": "0s"} for _, rule in alert_rules.rules.every()},
@@ -117,6 +117,7 @@ def _deliver(controller: hosts.Controller, watch: hosts.Host) -> None:
     for path in (one for one in folder.rglob("*") if one.is_file()):
         watch.write(f"/etc/prometheus/{path.relative_to(folder)}", path.read_text(encoding="utf-8"))
     watch.run("promtool check config /etc/prometheus/prometheus.yml && systemctl restart prometheus")
+    hosts.wait_for("Prometheus", lambda: hosts.listens(watch.address, 9090))
 
 
 def test_healthy_brokers_are_scraped_and_give_no_alert(site: Site) -> None:
@@ -169,7 +170,7 @@ def test_memory_close_to_its_limit(site: Site) -> None:
 
 def test_a_disk_alarm(site: Site) -> None:
     with put_right(site, "rabbitmqctl set_disk_free_limit 2GB"):
-        site.everywhere("rabbitmqctl set_disk_free_limit 900TB")
+        site.everywhere("rabbitmqctl set_disk_free_limit 900000GB")
         site.fires("RabbitMQDiskAlarm")
     site.ends("RabbitMQDiskAlarm")
 
@@ -220,7 +221,7 @@ def test_messages_that_no_queue_takes(site: Site) -> None:
 
         def seen() -> bool:
             # Again and again: what is counted for a channel alone has to be seen before it grows.
-            for channel in channels:
+            for channel in channels * 10:
                 channel.basic_publish("amq.direct", "nobody", b"order")
             return set(NODES) <= site.about("RabbitMQMessagesUnroutable")
 

@@ -135,9 +135,16 @@ def test_a_listener_that_came_through_rabbitmq_config_is_not_told_to_go_by_anoth
     assert "rabbitmq_config" not in _differs([STOMP], []).finding.remedy
 
 
-def connected(monkeypatch: pytest.MonkeyPatch, version: str, date: str, used: Answer) -> Context:
+def connected(
+    monkeypatch: pytest.MonkeyPatch,
+    version: str,
+    date: str,
+    used: Answer,
+    queues: tuple[dict[str, Any], ...] = ({"vhost": "/", "name": "q", "durable": False},),
+) -> Context:
     """The probe's context after it has connected to a broker that answers so."""
     answers = {
+        "/api/queues?columns=vhost,name,durable,exclusive": Answer(200, [*queues]),
         "/api/overview": Answer(200, {"rabbitmq_version": version, "node": NODE}, date),
         "/api/deprecated-features/used": used,
     }
@@ -164,3 +171,20 @@ def test_deprecated_features_are_asked_for_from_4_on_and_each_is_named(
     assert named == ["transient_nonexcl_queues", "global_qos"]
     assert connected(monkeypatch, "3.13.7", "", used).measures == []
     assert connected(monkeypatch, "4.0.5", "", Answer(401, {})).measures == []
+
+
+def test_the_probers_own_transient_queues_are_no_use_of_a_deprecated_feature(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    used = Answer(200, [{"name": "transient_nonexcl_queues"}])
+
+    def measured(**queue: Any) -> bool:
+        one = {"vhost": "/", "durable": False, "exclusive": False, **queue}
+        return bool(connected(monkeypatch, "4.0.5", "", used, (one,)).measures)
+
+    assert measured(name="orders")
+    assert measured(name="stomp-subscription-1", vhost="shop")
+    assert not measured(name="stomp-subscription-1")
+    assert not measured(name="brokerkit.smoke.1.q")
+    assert not measured(name="orders", durable=True)
+    assert not measured(name="orders", exclusive=True)
