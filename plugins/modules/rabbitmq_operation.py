@@ -12,7 +12,7 @@ short_description: Hold a RabbitMQ cluster for one operation, so that two operat
 description:
   - Takes a lock in the cluster, or renews it, and fails with the name of who has it and since when.
   - An action on the controller fills in who holds it. A run of the same user on the same controller that has ended
-    gives its lock up; so does one that was not heard of for 15 minutes.
+    gives its lock up; so does one that was not heard of for O(lease) seconds.
 options:
   state:
     description: V(held) takes or renews the lock, V(seen) fails if somebody else has it, V(released) gives it up.
@@ -27,6 +27,10 @@ options:
     description: Whether to take the lock from whoever has it.
     type: bool
     default: false
+  lease:
+    description: Seconds for which the lock is good without being renewed.
+    type: int
+    default: 900
   by:
     description: Who holds it; the action fills it in.
     type: str
@@ -80,6 +84,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["held", "seen", "released"], "default": "held"},
             "what": {"type": "str", "default": "an operation"},
             "take_over": {"type": "bool", "default": False},
+            "lease": {"type": "int", "default": operation.LEASE},
             "by": {"type": "str", "default": ""},
             "run": {"type": "str", "default": ""},
             "gone": {"type": "list", "elements": "str", "default": []},
@@ -94,7 +99,7 @@ def main() -> None:
         module.exit_json(changed=False, taken=False, notice="")
     host = asking.host()
     me = {"by": given["by"], "run": given["run"], "what": given["what"]}
-    code = operation.question(me, state, tuple(given["gone"]), given["take_over"])
+    code = operation.question(me, state, tuple(given["gone"]), given["take_over"], given["lease"])
     try:
         answer = asking.ask(code, given["timeout"], given["unit"])
     except asking.Unasked as error:

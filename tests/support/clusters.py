@@ -6,10 +6,11 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import hosts
+from brokers.rabbitmq import operation
 
 INVENTORY = "tests/hosts/cluster/inventory"
 NAME = "test"
@@ -52,6 +53,7 @@ class Cluster:
     hosts: list[hosts.Host]
     controller: hosts.Controller
     values: hosts.Settings
+    beside: dict[str, Any] = field(default_factory=dict)  # groups of other hosts
 
     @property
     def names(self) -> list[str]:
@@ -69,10 +71,11 @@ class Cluster:
         """The command line of a run, and the directory that it has for itself; `only` are the hosts that it knows."""
         endpoints = {"endpoints_file": str(self.controller.directory / "endpoints.json")}
         content = {
+            **self.beside,
             "rabbitmq": {
                 "hosts": {one.name: {} for one in only or self.hosts},
                 "vars": {**endpoints, "rabbitmq_cluster_name": NAME, **self.values, **changes},
-            }
+            },
         }
         path = self.controller.inventory(content)
         return [hosts.PLAYBOOK, "-i", INVENTORY, "-i", str(path), playbook, *flags], path.parent
@@ -136,6 +139,12 @@ class Cluster:
     def is_whole(self) -> bool:
         """Whether every member runs and sees the same members, all of them running."""
         return self.views() == [(NAME, sorted(self.nodes), sorted(self.nodes))] * len(self.hosts)
+
+    def elsewhere(self, what: str, state: str) -> str:
+        """Take or release the lock as another operator does, on a controller of their own."""
+        me = {"by": "bob@elsewhere", "run": "bob@elsewhere/1", "what": what}
+        snippet = operation.question(me, state)
+        return self.hosts[1].run(f"rabbitmqctl eval {shlex.quote('begin' + snippet + ' end.')}")
 
     def declare(self, name: str, kind: str, on: hosts.Host) -> None:
         """Declare a durable queue of vhost / on a member."""

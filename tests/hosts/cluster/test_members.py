@@ -54,8 +54,14 @@ def test_a_member_is_added_with_limit_as_well(cluster: Cluster) -> None:
         f"rabbitmqctl forget_cluster_node {cluster.nodes[2]}",
     )
     cluster.hosts[0].run(f"rabbitmqctl forget_cluster_node {cluster.nodes[2]}")
+    cluster.elsewhere("an upgrade", "held")
+    cluster.run("site.yml", "--limit", cluster.names[2]).refused("bob@elsewhere has an operation on this")
+    assert cluster.hosts[2].broker_pid() == 0, "it does not join a cluster that somebody works on"
+    cluster.elsewhere("an upgrade", "released")
     cluster.run("site.yml", "--limit", cluster.names[2]).succeeded()
     assert cluster.is_whole()
+    assert "taken => true" in cluster.elsewhere("x", "held"), "it is free again"
+    cluster.elsewhere("x", "released")
 
 
 def test_while_a_member_is_down_no_other_is_restarted(cluster: Cluster) -> None:
@@ -70,6 +76,37 @@ def test_while_a_member_is_down_no_other_is_restarted(cluster: Cluster) -> None:
     cluster.hosts[2].run("systemctl start rabbitmq-server")
     hosts.wait_for("all members", cluster.is_whole, 120, 2)
     assert "9 of 9 probes passed on 3 brokers" in cluster.probes("--only", "cluster").succeeded().sentence
+
+
+def test_a_member_through_which_no_message_goes_is_the_last_that_is_restarted(cluster: Cluster) -> None:
+    first, pids = cluster.hosts[0], cluster.pids()
+    vhosts = first.run("rabbitmqctl --quiet list_vhosts").split()[1:]
+    first.run("; ".join(f"rabbitmqctl clear_permissions -p {vhost} admin" for vhost in vhosts))
+    run = cluster.run("playbooks/rabbitmq_restart.yml")
+    every = "'.*' '.*' '.*'"
+    first.run("; ".join(f"rabbitmqctl set_permissions -p {vhost} admin {every}" for vhost in vhosts))
+    run.refused(
+        f"{first.name}: the node runs, and whether messages pass could not be tried",
+        "admin may do it in no vhost",
+        "no other node is stopped",
+    )
+    assert cluster.pids()[0] != pids[0] and cluster.pids()[1:] == pids[1:]
+    hosts.wait_for("all members", cluster.is_whole, 60, 2)
+
+
+@pytest.mark.drill
+def test_nor_does_the_next_one_go_while_it_blocks_publishers(cluster: Cluster) -> None:
+    """It listens, and takes nothing: its memory alarm is raised as soon as it is up."""
+    first, pids = cluster.hosts[0], cluster.pids()
+    conf = "/etc/rabbitmq/rabbitmq.conf"
+    first.run(f"cp -p {conf} /root/conf && sed -i '/^vm_memory_high_watermark/s/=.*/= 0.0001/' {conf}")
+    run = cluster.run("playbooks/rabbitmq_restart.yml", rabbitmq_wait_for_members=30)
+    run.refused(f"{first.name}: the node runs, and a message", "the node blocks publishers (low on memory)")
+    assert hosts.listens(first.address, 5672), "clients could connect"
+    assert cluster.pids()[0] != pids[0] and cluster.pids()[1:] == pids[1:]
+    first.run(f"mv /root/conf {conf} && rabbitmqctl set_vm_memory_high_watermark 0.4")
+    cluster.run("playbooks/rabbitmq_restart.yml").succeeded()
+    assert cluster.is_whole() and not set(cluster.pids()) & set(pids)
 
 
 def _alone(cluster: Cluster, *holding: str) -> None:

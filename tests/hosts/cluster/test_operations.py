@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import hosts
 import pytest
-from brokers.rabbitmq import operation
 from clusters import INVENTORY, NAME, Cluster
 
 pytestmark = pytest.mark.drill
@@ -27,13 +25,6 @@ def cluster(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller
     return found
 
 
-def ask(cluster: Cluster, what: str, state: str) -> str:
-    """Take or release the lock as another operator does, on a controller of their own."""
-    me = {"by": "bob@elsewhere", "run": "bob@elsewhere/1", "what": what}
-    snippet = operation.question(me, state)
-    return cluster.hosts[1].run(f"rabbitmqctl eval {shlex.quote('begin' + snippet + ' end.')}")
-
-
 @contextmanager
 def cut_off(cluster: Cluster, at: int) -> Iterator[None]:
     """Let no packet pass between a member and the others."""
@@ -47,15 +38,16 @@ def cut_off(cluster: Cluster, at: int) -> Iterator[None]:
 
 def test_of_two_operators_the_second_is_refused_and_told_who_is_first(cluster: Cluster) -> None:
     pids = cluster.pids()
-    assert "taken => true" in ask(cluster, "an upgrade", "held")
+    assert "taken => true" in cluster.elsewhere("an upgrade", "held")
     for playbook in ("playbooks/rabbitmq_restart.yml", "playbooks/rabbitmq_grow.yml"):
         cluster.run(playbook).refused("bob@elsewhere has an operation on this cluster under way (an upgrade)")
-    cluster.run("playbooks/rabbitmq_stop.yml", **ALL_AT_ONCE).refused("bob@elsewhere has an operation")
+    for playbook in ("playbooks/rabbitmq_stop.yml", FULL_STOP):
+        cluster.run(playbook, **ALL_AT_ONCE).refused("bob@elsewhere has an operation")
     assert cluster.pids() == pids
     run = cluster.run("playbooks/rabbitmq_grow.yml", rabbitmq_break_lock=True).succeeded()
     assert "bob@elsewhere began an operation on this cluster (an upgrade)" in run.sentence
-    assert "taken => true" in ask(cluster, "x", "held"), "it is free again"
-    ask(cluster, "x", "released")
+    assert "taken => true" in cluster.elsewhere("x", "held"), "it is free again"
+    cluster.elsewhere("x", "released")
 
 
 def test_one_backup_is_that_of_all_members_and_restores_them(cluster: Cluster) -> None:
@@ -118,8 +110,13 @@ def test_a_partition_that_stays_is_named_and_cured(cluster: Cluster) -> None:
     cluster.run("playbooks/rabbitmq_restart.yml").refused("the cluster is partitioned")
     cluster.run("site.yml").refused("is parted from", "playbooks/rabbitmq_heal.yml")
     assert cluster.pids() == pids
+    cluster.elsewhere("a look", "held")
+    cluster.run("playbooks/rabbitmq_heal.yml").refused("bob@elsewhere has an operation")
+    cluster.elsewhere("a look", "released")
     run = cluster.run("playbooks/rabbitmq_heal.yml").succeeded()
     assert f"{cluster.nodes[2]}: to be restarted" in run.sentence
+    assert "taken => true" in cluster.elsewhere("x", "held"), "it is free again"
+    cluster.elsewhere("x", "released")
     assert cluster.is_whole()
     assert cluster.pids()[:2] == pids[:2], "the part with a majority stays as it is"
     assert "none is restarted" in cluster.run("playbooks/rabbitmq_heal.yml").succeeded().sentence
@@ -155,6 +152,8 @@ def test_a_new_cookie_takes_a_full_stop_and_loses_nothing(cluster: Cluster) -> N
     assert (cluster.pids(), cookies(cluster)) == (pids, before) and cluster.is_whole()
     cluster.run(FULL_STOP, **new, **ALL_AT_ONCE).succeeded()
     assert cluster.is_whole() and not set(cluster.pids()) & set(pids)
+    assert "taken => true" in cluster.elsewhere("x", "held"), "it is free again"
+    cluster.elsewhere("x", "released")
     assert len(cookies(cluster)) == 1 and cookies(cluster) != before
     assert cluster.replicas("replicated") == sorted(cluster.nodes)
     cluster.values.update(new)

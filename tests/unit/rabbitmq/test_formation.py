@@ -29,30 +29,30 @@ def plans(hostvars, hosts=HOSTS):
 
 def test_the_first_of_three_new_hosts_boots_first_and_the_others_ask_it():
     found = plans(read())
-    assert found["mq1"] == {"first": True, "ask": []}
-    assert found["mq2"] == found["mq3"] == {"first": False, "ask": ["rabbit@mq1"]}
+    assert found["mq1"] == {"first": True, "ask": [], "formed": False}
+    assert found["mq2"] == found["mq3"] == {"first": False, "ask": ["rabbit@mq1"], "formed": False}
 
 
 def test_a_new_host_asks_those_that_have_booted_and_never_boots_first():
     found = plans(read("mq2", "mq3"))
-    assert found["mq1"] == {"first": False, "ask": ["rabbit@mq2", "rabbit@mq3"]}
+    assert found["mq1"] == {"first": False, "ask": ["rabbit@mq2", "rabbit@mq3"], "formed": True}
 
 
 def test_a_host_that_was_not_read_may_have_data():
     found = plans(read(unread=("mq3",)), ["mq1", "mq2"])
-    assert found["mq1"] == found["mq2"] == {"first": False, "ask": ["rabbit@mq3"]}
+    assert found["mq1"] == found["mq2"] == {"first": False, "ask": ["rabbit@mq3"], "formed": True}
 
 
 def test_a_host_that_failed_before_it_had_data_is_not_waited_for():
     found = plans(read(), ["mq2", "mq3"])
     assert found["mq2"]["first"]
-    assert found["mq3"] == {"first": False, "ask": ["rabbit@mq2"]}
+    assert found["mq3"] == {"first": False, "ask": ["rabbit@mq2"], "formed": False}
 
 
 def test_a_first_boot_that_was_interrupted_goes_on_from_there():
     found = plans(read("mq2"))
-    assert found["mq2"] == {"first": True, "ask": []}
-    assert found["mq1"] == found["mq3"] == {"first": False, "ask": ["rabbit@mq2"]}
+    assert found["mq2"] == {"first": True, "ask": [], "formed": False}
+    assert found["mq1"] == found["mq3"] == {"first": False, "ask": ["rabbit@mq2"], "formed": True}
 
 
 @given(st.lists(st.sampled_from(["new", "data", "unread", "failed"]), min_size=3, max_size=3))

@@ -26,6 +26,13 @@ def test_a_refusal_names_who_what_since_when_and_the_way_out(age, told):
     assert "-e rabbitmq_break_lock=true" in sentence
 
 
+def test_a_lock_is_good_for_as_long_as_whoever_took_it_may_be_silent():
+    asked = operation.question(ME, "held", lease=4000)
+    assert '<<"lease">> => 4000' in asked and 'maps:get(<<"lease">>, H, 4000)' in asked
+    holder = {"by": "bob@mars", "since": 1795934363, "age": 40, "lease": 4000}
+    assert "the cluster is free 66 minutes after" in operation.refusal("mq1", holder)
+
+
 def test_two_runs_at_once_are_told_to_try_again():
     assert "at the same moment; try again" in operation.refusal("mq1", None)
 

@@ -34,18 +34,19 @@ def plan(
     """Return how a host whose first boot is not done becomes a member.
 
     first: it boots without asking, before those that ask. ask: the nodes of which one has to answer before it boots.
+    formed: these may have been a cluster before this run, which others may be at work on.
     `hosts` are those of the run that have not failed.
     """
     data = {one["host"]: _has_data(one, hostvars[one["host"]]) for one in members}
     others = [one["node"] for one in members if one["host"] != own and data[one["host"]] is not False]
     if data[own]:  # an earlier run was ended before it saw the boot succeed
-        return {"first": True, "ask": []}
+        return {"first": True, "ask": [], "formed": False}
     if others:  # they have booted, or it is not known whether they have
-        return {"first": False, "ask": others}
+        return {"first": False, "ask": others, "formed": True}
     new = [one for one in members if one["host"] in hosts]
     if not new or new[0]["host"] == own:
-        return {"first": True, "ask": []}
-    return {"first": False, "ask": [new[0]["node"]]}
+        return {"first": True, "ask": [], "formed": False}
+    return {"first": False, "ask": [new[0]["node"]], "formed": False}
 
 
 def looked_for(members: list[Member], nodes: Mapping[str, Mapping[str, Any]], own: str) -> list[Member]:

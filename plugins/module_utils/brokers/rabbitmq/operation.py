@@ -1,8 +1,8 @@
 """Who has an operation on a cluster under way: one global parameter, which every member knows and a restart keeps.
 
-It is a lease. Each step of an operation renews it, the end removes it, and what has not been heard of for LEASE seconds
-counts as dead. Times are those of the member that is asked, so the clocks of two controllers do not matter. Works on
-3.8 to 4.3, on Mnesia and on Khepri.
+It is a lease. Each step of an operation renews it, the end removes it, and what has not been heard of for as long as it
+has asked for itself counts as dead. Times are those of the member that is asked, so the clocks of two controllers do
+not matter. Works on 3.8 to 4.3, on Mnesia and on Khepri.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-LEASE = 900  # seconds; the longest step between two signs of life is a start, with 2 x rabbitmq_start_timeout
+LEASE = 900  # seconds, for whoever asks for no more
 NAME = "brokerkit.operation"
 
 # Read and written under a lock of all members, so that of two runs one is second.
@@ -26,12 +26,12 @@ Held = fun() -> case rabbit_runtime_parameters:value_global(Name) of
     B when is_binary(B) -> try rabbit_json:decode(B) catch _:_ -> none end; _ -> none end end,
 Age = fun(H) -> Now - maps:get(<<"seen">>, H, 0) end,
 Mine = fun(none) -> false; (H) -> maps:get(<<"run">>, H, <<>>) =:= Own end,
-Free = fun(none) -> true; (H) -> Mine(H) orelse BREAK orelse Age(H) > LEASE orelse
+Free = fun(none) -> true; (H) -> Mine(H) orelse BREAK orelse Age(H) > maps:get(<<"lease">>, H, LEASE) orelse
     lists:member(maps:get(<<"run">>, H, <<>>), GONE) end,
 Told = fun(none) -> null; (H) -> H#{<<"age">> => Age(H)} end,
 Take = fun(H) ->
     Since = case Mine(H) of true -> maps:get(<<"since">>, H, Now); false -> Now end,
-    Wanted = Me#{<<"since">> => Since, <<"seen">> => Now},
+    Wanted = Me#{<<"since">> => Since, <<"seen">> => Now, <<"lease">> => LEASE},
     rabbit_runtime_parameters:set_global(Name, iolist_to_binary(rabbit_json:encode(Wanted)), <<"brokerkit">>),
     Read = Held(),
     #{taken => Mine(Read), holder => Told(Read), before => case Mine(H) of true -> null; false -> Told(H) end} end,
@@ -51,7 +51,8 @@ def question(
 ) -> str:
     """Return the snippet that takes, looks at or releases the lock; see evaluation.py.
 
-    `me` has by, run and what. `state` is held, seen or released; `gone` are runs that are known to have ended. The
+    `me` has by, run and what. `state` is held, seen or released; `gone` are runs that are known to have ended; `lease`
+    is for how many seconds the run is to be believed without a sign of life. The
     answer has taken (whether it may go on), holder (who stands in its way, with age in seconds) and before (whose lock
     it took over).
     """
@@ -90,7 +91,7 @@ def refusal(node: str, holder: Mapping[str, Any] | None) -> str:
     return (
         f"{node}: {holder.get('by', 'somebody')} has an operation on this cluster under way "
         f"({holder.get('what', '?')}), since {since} and heard of {heard}; wait for its end. If that run is dead, the "
-        f"cluster is free {LEASE // 60} minutes after it was last heard of, or at once with "
+        f"cluster is free {int(holder.get('lease', LEASE)) // 60} minutes after it was last heard of, or at once with "
         "-e rabbitmq_break_lock=true"
     )
 
