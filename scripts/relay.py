@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Takes messages from a RabbitMQ queue and performs an HTTP request for each; see --help, and docs/relay.md."""
+"""Takes messages from a broker's queue and performs an HTTP request for each; see --help, and docs/relay.md."""
 
 import os
 import sys

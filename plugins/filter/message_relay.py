@@ -1,4 +1,4 @@
-"""Filters about message relays: what rules them out, their files, and what they need in the broker."""
+"""Filters about message relays: what rules them out, their files, and what they need in their brokers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..module_utils.brokers.relay import declared, objects
+from ..module_utils.brokers.relay import beside, declared, objects
 
 
 def archive_digest(path: str) -> str:
@@ -28,7 +28,12 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return name -> function for each filter."""
         return {
+            "relay_activemq_authorization": objects.activemq_authorization,
+            "relay_activemq_destinations": objects.activemq_destinations,
+            "relay_activemq_policies": objects.activemq_policies,
+            "relay_activemq_users": objects.activemq_users,
             "relay_archive_digest": archive_digest,
+            "relay_broker_refusals": beside.problems,
             "relay_document": document,
             "relay_exchanges": objects.exchanges,
             "relay_queues": objects.queues,

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from probes.files import read_secret
-from probes.model import Broker, Endpoint, ExitCode, Listener, Refusal, Tls
+from probes.model import Broker, Endpoint, ExitCode, Listener, Refusal, Relay, Tls
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 SCHEMA = 1
@@ -31,7 +31,7 @@ _CLIENT_CERTIFICATES = ("none", "offered", "required")
 _LOGINS = ("password", "certificate")
 _OPTIONAL = (
     *("denied_vhost", "denied_destination", "dead_letter_prefix", "frame_limit", "pair", "certificate_days"),
-    *("inventory", "written", "cluster"),
+    *("inventory", "written", "cluster", "relays"),
 )
 _AGAIN = "run the converge (`ansible-playbook -i INVENTORY site.yml`) again, it writes a new one"
 
@@ -197,6 +197,7 @@ class _Reader:
             listeners=self.listeners(entry.get("listeners"), f"{where}.listeners"),
             inventory=self.text_or_none(entry, where, "inventory"),
             cluster=self.text_or_none(entry, where, "cluster"),
+            relays=self.relays(entry.get("relays"), f"{where}.relays"),
             written=self.text_or_none(entry, where, "written"),
             certificate_days=self.number_or_none(entry, where, "certificate_days") or CERTIFICATE_DAYS,
         )
@@ -288,6 +289,22 @@ class _Reader:
         if not isinstance(value, list):
             self.refuse(where, "is not a list")
         return tuple(self.listener(entry, f"{where}[{index}]") for index, entry in enumerate(value))
+
+    def relays(self, value: Any, where: str) -> tuple[Relay, ...]:
+        """Return the relays that take from a broker; there are none in a file of an earlier version."""
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            self.refuse(where, "is not a list")
+        return tuple(self.relay(entry, f"{where}[{index}]") for index, entry in enumerate(value))
+
+    def relay(self, entry: Any, where: str) -> Relay:
+        keys = ("name", "on", "queue", "dead", "vhost", "user")
+        if not isinstance(entry, dict):
+            self.refuse(where, "is not an object")
+        self.only_keys(entry, where, (*keys, "password"))
+        lines = {key: self.line(entry, where, key) for key in keys}
+        return Relay(**lines, password=self.text(entry, where, "password"))
 
     def listener(self, entry: Any, where: str) -> Listener:
         if not isinstance(entry, dict):

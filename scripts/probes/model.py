@@ -103,6 +103,19 @@ class Listener:
 
 
 @dataclass(frozen=True)
+class Relay:
+    """A message relay that takes from a broker, on the host `on`, and its login there."""
+
+    name: str
+    on: str
+    queue: str
+    dead: str
+    vhost: str
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Broker:
     """A broker to probe, with the user and the vhost that probes may use.
 
@@ -129,6 +142,7 @@ class Broker:
     inventory: str | None = None  # the source of its inventory
     written: str | None = None  # when its entry was last changed
     cluster: str | None = None  # name of the cluster that it is a member of
+    relays: tuple[Relay, ...] = ()
     certificate_days: int = 14  # a certificate with fewer days left fails
     asked: str = ""  # given by a URL: what the broker said that it is; "?" when it could not be asked
 
@@ -320,6 +334,7 @@ class Probe:
     phase: Phase
     of_slaves: bool = False  # also runs on a broker that stands by for another
     of_members: bool = False  # runs on members of a cluster alone
+    of_relays: bool = False  # runs on brokers alone from which a relay takes
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ MODULES: tuple[str, ...] = (
     "rabbitmq.routing",
     "both.stomp",
     "both.tls",
+    "both.relays",
     "rabbitmq.management",
     "rabbitmq.clusters",
     "rabbitmq.negative",
@@ -40,6 +41,7 @@ def probe(
     phase: Phase = Phase.ALWAYS,
     of_slaves: bool = False,
     of_members: bool = False,
+    of_relays: bool = False,
 ) -> Callable[[ProbeFunction], ProbeFunction]:
     """Declare the decorated function as the probe `name`.
 
@@ -49,7 +51,8 @@ def probe(
 
     def declare(function: ProbeFunction) -> ProbeFunction:
         _PROBES[name] = Probe(
-            name, proves, function, tuple(needs), tuple(notes), frozenset(kinds), phase, of_slaves, of_members
+            *(name, proves, function, tuple(needs), tuple(notes), frozenset(kinds), phase),
+            *(of_slaves, of_members, of_relays),
         )
         return function
 

@@ -54,7 +54,9 @@ def run(
         (broker, probe)
         for broker in brokers
         for probe in probes
-        if broker.kind in probe.kinds and (broker.cluster is not None or not probe.of_members)
+        if broker.kind in probe.kinds
+        and (broker.cluster is not None or not probe.of_members)
+        and (broker.relays or not probe.of_relays)
     ]
     results: dict[tuple[str, str], Result] = {}
     deadlines: dict[tuple[str, str], Deadline] = {}

@@ -14,7 +14,7 @@ from typing import Any
 
 from brokers.relay.settings import Settings
 
-from relaying.broker import Link
+from relaying import links
 from relaying.call import Call
 from relaying.files import OK, UNAVAILABLE, Refused, Secrets
 from relaying.gate import Gate
@@ -31,15 +31,14 @@ _TURN_SECONDS = 120
 def workers_of(settings: Settings, secrets: Secrets, shared: Shared) -> list[Worker]:
     """Return the workers of a relay. Raises Refused for a secret or certificate that is not as it has to be."""
     source, request = settings.source, settings.request
-    password = secrets.text("source.password_file", source["password_file"])
-    to_broker = secrets.context("source", source) if source["tls"] else None
+    connect = links.opener(settings, secrets)
     to_api = secrets.context("request", request) if settings.url.scheme == "https" else None
     headers = {**request["headers"], **secrets.authorization(request)}
     return [
         Worker(
             number,
             shared,
-            lambda: Link(settings, password, to_broker),
+            connect,
             Call(settings.url, headers, request["timeout"], to_api),
         )
         for number in range(1, source["workers"] + 1)

@@ -11,14 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from brokers.relay import message, waits
+from brokers.relay import message as bodies, waits
 from brokers.relay.outcomes import Outcome
 from brokers.relay.settings import MESSAGE, Settings
 
-from relaying.broker import ATTEMPTS, BROKEN, CODE, REASON, Link, NotPutAway, reason
 from relaying.call import Answer, Call
 from relaying.gate import Gate
 from relaying.journal import Journal
+from relaying.link import ATTEMPTS, CODE, REASON, REPLAYED, Link, NotPutAway, Taken
+from relaying.links import BROKEN, reason
 from relaying.metrics import Metrics
 
 _IDLE_SECONDS = 0.5
@@ -119,9 +120,9 @@ class Worker:
         for one in link.messages(_IDLE_SECONDS):
             self.turned = time.monotonic()
             if one is not None and self._may_go_on():
-                self._settle(link, *one)
+                self._settle(link, one)
             elif one is not None:
-                link.give_back(one[0].delivery_tag)
+                link.give_back(one)
             if self.turned - self._kept > 5:
                 self._kept = self.turned
                 link.keep()
@@ -138,62 +139,62 @@ class Worker:
             if one is None:
                 link.wait(_IDLE_SECONDS)
             else:
-                self._settle(link, *one)
+                self._settle(link, one)
         finally:
             self._shared.gate.tried()
 
-    def _settle(self, link: Link, method: Any, properties: Any, body: bytes) -> None:
+    def _settle(self, link: Link, message: Taken) -> None:
         """See to one message, whatever becomes of it."""
         metrics = self._shared.metrics
         metrics.count("consumed")
         metrics.hold(1)
         try:
-            self._settled(link, method, properties, body)
+            self._settled(link, message)
         finally:
             metrics.hold(-1)
 
-    def _settled(self, link: Link, method: Any, properties: Any, body: bytes) -> None:
-        tag, attempts = method.delivery_tag, attempts_of(properties) + 1
+    def _settled(self, link: Link, message: Taken) -> None:
+        attempts = attempts_of(message) + 1
         try:
-            content = message.read(body, self._settings.largest_message)
-            target = self._settings.url.filled(lambda name: message.field(content, name))
-        except message.Unfit as unfit:
-            self._bury(link, tag, properties, body, unfit.code, str(unfit), attempts)
+            content = bodies.read(message.body, self._settings.largest_message)
+            target = self._settings.url.filled(lambda name: bodies.field(content, name))
+        except bodies.Unfit as unfit:
+            self._bury(link, message, unfit.code, str(unfit), attempts)
             return
-        answer, headers = self._asked(target, method, properties, body, attempts)
+        answer, key = self._asked(target, message, attempts)
         outcome = self._settings.outcomes.of(answer.status) if answer.status else Outcome.LATER
         if outcome is not Outcome.LATER and outcome is not Outcome.STOP and self._shared.gate.answered():
             self._say("info", "api-back", "the API answers again: messages are taken")
         if outcome is Outcome.DONE:
-            link.acknowledge(tag)
+            link.acknowledge(message)
             self._shared.metrics.count("done")
-            self._say("debug", "done", status=answer.status, key=headers["Idempotency-Key"])
+            self._say("debug", "done", status=answer.status, key=key)
         elif outcome is Outcome.NEVER:
             sentence = f"the API answered {answer.status}, which says that it will never take this message"
-            self._bury(link, tag, properties, body, f"status-{answer.status}", sentence, attempts)
+            self._bury(link, message, f"status-{answer.status}", sentence, attempts)
         elif outcome is Outcome.STOP:
-            self._stop(link, tag, answer)
+            self._stop(link, message, answer)
         else:
-            self._put_off(link, tag, properties, body, answer, attempts)
+            self._put_off(link, message, answer, attempts)
 
-    def _asked(
-        self, target: str, method: Any, properties: Any, body: bytes, attempts: int
-    ) -> tuple[Answer, dict[str, str]]:
+    def _asked(self, target: str, message: Taken, attempts: int) -> tuple[Answer, str]:
+        """Perform the request; returns what came of it, and the key that it had."""
         request = self._settings.request
-        headers = {"Idempotency-Key": key_of(self._settings.source["queue"], properties, body)}
-        if attempts > 1 or method.redelivered:
+        key = key_of(self._settings.source["queue"], message)
+        headers = {"Idempotency-Key": key}
+        if attempts > 1 or message.redelivered or REPLAYED in message.headers:
             headers["X-Relay-Redelivered"] = "true"
         if request["body"] == MESSAGE:
             headers["Content-Type"] = "application/json"
         began = time.monotonic()
         answer = self.call.perform(
-            request["method"], target, headers, body if request["body"] == MESSAGE else None
+            request["method"], target, headers, message.body if request["body"] == MESSAGE else None
         )
         self._shared.metrics.request(time.monotonic() - began)
-        return answer, headers
+        return answer, key
 
-    def _stop(self, link: Link, tag: int, answer: Answer) -> None:
-        link.give_back(tag)
+    def _stop(self, link: Link, message: Taken, answer: Answer) -> None:
+        link.give_back(message)
         self._shared.metrics.count("returned")
         if answer.status // 100 == 3:
             why = f"the API answered {answer.status}, a redirect: put the address that it means into request.url"
@@ -202,53 +203,44 @@ class Worker:
         if self._shared.gate.stop(f"{why}, and restart the relay"):
             self._say("error", "stopped", f"{why}, and restart the relay; no message is taken until then")
 
-    def _put_off(
-        self, link: Link, tag: int, properties: Any, body: bytes, answer: Answer, attempts: int
-    ) -> None:
+    def _put_off(self, link: Link, message: Taken, answer: Answer, attempts: int) -> None:
         code = f"status-{answer.status}" if answer.status else "no-answer"
         why = f"the API answered {answer.status}" if answer.status else answer.trouble
         if self._shared.gate.failed(why, answer.retry_after):
             self._say("warning", "api-away", f"{why}: messages stay in the queue, and one at a time is tried")
         if attempts >= self._settings.attempts:
             sentence = f"after {attempts} attempts, at the last {why}"
-            self._bury(link, tag, properties, body, "attempts", sentence, attempts)
+            self._bury(link, message, "attempts", sentence, attempts)
             return
         wait = waits.step(self._settings.waits, attempts, answer.retry_after)
         headers = {ATTEMPTS: attempts, REASON: why, CODE: code}
-        link.put_into_wait(wait, waits.milliseconds(wait, random.random), properties, headers, body)
-        link.acknowledge(tag)
+        link.put_into_wait(wait, waits.milliseconds(wait, random.random), message, headers)
+        link.acknowledge(message)
         self._shared.metrics.count("retried", code)
         self._say("debug", "retried", why, wait=wait, attempts=attempts)
 
-    def _bury(
-        self, link: Link, tag: int, properties: Any, body: bytes, code: str, why: str, attempts: int
-    ) -> None:
-        link.put_among_dead(properties, {ATTEMPTS: attempts, REASON: why, CODE: code}, body)
-        link.acknowledge(tag)
+    def _bury(self, link: Link, message: Taken, code: str, why: str, attempts: int) -> None:
+        link.put_among_dead(message, {ATTEMPTS: attempts, REASON: why, CODE: code})
+        link.acknowledge(message)
         self._shared.metrics.count("dead_lettered", code)
-        self._say(
-            "warning",
-            "dead-letter",
-            why,
-            code=code,
-            key=key_of(self._settings.source["queue"], properties, body),
-        )
+        key = key_of(self._settings.source["queue"], message)
+        self._say("warning", "dead-letter", why, code=code, key=key)
 
     def _say(self, level: str, event: str, sentence: str = "", **fields: Any) -> None:
         self._shared.journal.say(level, event, sentence, worker=self.number, **fields)
 
 
-def attempts_of(properties: Any) -> int:
+def attempts_of(message: Taken) -> int:
     """Return how often a message was tried, by the header that the relay gave it; whatever a sender wrote there."""
-    number = (properties.headers or {}).get(ATTEMPTS, 0)
+    number = message.headers.get(ATTEMPTS, 0)
     return (
         number if isinstance(number, int) and not isinstance(number, bool) and 0 < number < 1_000_000 else 0
     )
 
 
-def key_of(queue: str, properties: Any, body: bytes) -> str:
+def key_of(queue: str, message: Taken) -> str:
     """Return what tells a message from others, the same at each attempt: its id, or else a digest of its body."""
-    given = properties.message_id
+    given = message.id
     if isinstance(given, str) and _SAFE_ID.match(given):
         return given
-    return hashlib.sha256(queue.encode() + b"\0" + body).hexdigest()
+    return hashlib.sha256(queue.encode() + b"\0" + message.body).hexdigest()

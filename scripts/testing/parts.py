@@ -146,8 +146,8 @@ PARTS = (
     ),
     Part(
         "relay",
-        "messages that become requests, while relay, broker and API die",
-        300,
+        "messages that become requests, while relay, RabbitMQ or ActiveMQ, and API die",
+        420,
         (tests(*BRIEF, "tests/hosts/relay"),),
     ),
     Part(
@@ -217,8 +217,8 @@ DRILLS = (
     ),
     Part(
         "relay",
-        "10,000 messages while relay, broker and API are killed at 50 moments; a broker without memory; TLS",
-        900,
+        "10,000 messages while relay, broker and API are killed at 50 moments, on either broker; TLS",
+        1500,
         (tests(*DRILL, "tests/hosts/relay"),),
     ),
     Part(

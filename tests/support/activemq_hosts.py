@@ -142,12 +142,14 @@ class Inbox(stomp.ConnectionListener):
     """What a client has received."""
 
     bodies: list[str] = field(default_factory=list)
+    frames: list[Any] = field(default_factory=list)
     receipts: set[str] = field(default_factory=set)
     errors: list[str] = field(default_factory=list)
     gone: threading.Event = field(default_factory=threading.Event)
 
     def on_message(self, frame: Any) -> None:
         self.bodies.append(frame.body)
+        self.frames.append(frame)
 
     def on_receipt(self, frame: Any) -> None:
         self.receipts.add(frame.headers["receipt-id"])
@@ -161,11 +163,23 @@ class Inbox(stomp.ConnectionListener):
 
 @contextmanager
 def client(
-    address: str, user: str = "smoke", password: str = PASSWORDS["smoke"], port: int = 61613
+    address: str,
+    user: str = "smoke",
+    password: str = PASSWORDS["smoke"],
+    port: int = 61613,
+    as_text: bool = False,
+    decodes: bool = True,
 ) -> Iterator[tuple[Any, Inbox]]:
-    """A STOMP 1.2 connection that is logged in, and its inbox."""
+    """A STOMP 1.2 connection that is logged in, and its inbox; what it sends is BytesMessages, or `as_text`."""
     inbox = Inbox()
-    connection = stomp.Connection12([(address, port)], reconnect_attempts_max=1, heartbeats=(0, 0), timeout=5)
+    connection = stomp.Connection12(
+        [(address, port)],
+        reconnect_attempts_max=1,
+        heartbeats=(0, 0),
+        timeout=5,
+        auto_content_length=not as_text,
+        auto_decode=decodes,
+    )
     connection.set_listener("", inbox)
     connection.connect(user, password, wait=False)
     hosts.wait_for(f"the login of {user}", lambda: connection.is_connected() or inbox.errors, 15)

@@ -18,7 +18,20 @@ UNIT = "brokerkit-relay-credit-delete"
 ARCHIVE = hosts.ROOT / "roles/message_relay/files/brokerkit-relay.pyz"
 API_PORT, METRICS_PORT = 8000, 9470
 LOG = "/var/tmp/api.log"
+PROGRAM, DECLARATION = "/usr/local/lib/brokerkit-relay-*.pyz", "/etc/brokerkit/relay/credit-delete/relay.json"
 WORKERS, PREFETCH = 2, 10
+# Bodies of which never becomes anything, and the reason that their dead letters have.
+BAD = {
+    b"no JSON": "not-json",
+    b"\xff\xfe": "not-utf8",
+    b"[]": "missing-field",
+    b'{"other": 1}': "missing-field",
+    b'{"applyId": "../admin"}': "unfit-field",
+    b'{"applyId": null}': "unfit-field",
+    b'{"applyId": "' + b"x" * 2_000_000 + b'"}': "too-large",
+    b'{"applyId": "404-1"}': "status-404",
+    b'{"applyId": "500-1"}': "attempts",
+}
 
 
 _HEALTH = """\
@@ -140,6 +153,10 @@ class Site:
         channel.connection.close()
         return found
 
+    def relay(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run the installed program on the declaration, as an operator on the host does."""
+        return self.host.attempt(f"python3 {PROGRAM} {' '.join(words)} {DECLARATION}")
+
     def prepare(self) -> None:
         """Make a bare host one on which the relay's unit can run, with the API."""
         # As on a machine. In a container a unit would not see the credentials that systemd mounts for it.
@@ -201,6 +218,19 @@ class Site:
         said = self.host.python(_HEALTH, str(METRICS_PORT))
         found: dict[str, Any] = json.loads(said) if said else {}
         return found
+
+    def probes(self) -> dict[str, tuple[str, str]]:
+        """What the smoke report has of relays: status and sentence of each probe."""
+        endpoints = str(self.controller.directory / "endpoints.json")
+        words = ["--endpoints", endpoints, "--only", "relay", "--timeout", "40", "--format", "json"]
+        command = [sys.executable, str(hosts.ROOT / "scripts/smoke.py"), *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        results = json.loads(done.stdout)["results"]
+        return {one["probe"]: (one["status"], one["detail"]) for one in results}
+
+    def said(self) -> str:
+        """What the relay has said since the host was made."""
+        return self.host.run(f"journalctl --unit={UNIT} --output=cat --no-pager")
 
     def pid(self) -> int:
         """Process id of the relay; 0 where it does not run."""

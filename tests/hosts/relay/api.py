@@ -3,8 +3,8 @@
 usage: api.py PORT LOG [CERTIFICATE KEY]
 
 The word after the last slash says how it answers: 404-7 with 404, later-7 with 503 the first time and then 204, slow-7
-after a while; a file LOG.denied makes every answer 401. Each request is written down before it is answered: its method,
-path and key, whether it may be a second one, and the answer.
+after a while; a file LOG.willing makes every answer 204, a file LOG.denied makes it 401. Each request is written down
+before it is answered: its method, path and key, whether it may be a second one, and the answer.
 """
 
 import os
@@ -36,6 +36,7 @@ class Api(BaseHTTPRequestHandler):
                 if kind == "later" and word not in SEEN
                 else 204
             )
+            status = 204 if os.path.exists(LOG + ".willing") else status
             status = 401 if os.path.exists(LOG + ".denied") else status
             SEEN.add(word)
             again = self.headers.get("X-Relay-Redelivered", "false")

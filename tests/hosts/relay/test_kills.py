@@ -2,50 +2,19 @@
 
 from __future__ import annotations
 
-import random
 import time
 from typing import Any
 
 import hosts
 import pytest
 from certificates import Authority
-from relay_hosts import DEAD, PREFETCH, QUEUE, UNIT, WORKERS, Site, relay
-
-MESSAGES, KILLS, SEED = 10_000, 50, 13
+from relay_hosts import DEAD, UNIT, Site, relay
+from relay_kills import lose_none
 
 
 @pytest.mark.drill
 def test_no_message_is_lost_by_fifty_kills(site: Site) -> None:
-    words = [f"k-{number}" for number in range(MESSAGES)]
-    site.host.run(f"systemctl stop {UNIT}")
-    site.send(*words)
-    site.host.run(f"systemctl start {UNIT}")
-    chance = random.Random(SEED)  # noqa: S311 - which is killed next is no secret
-    killed = {"relay": 0, "api": 0, "broker": 0}
-    for number in range(KILLS):
-        # As the messages would be gone before the last kill otherwise.
-        reached = (number + 1) * MESSAGES // (KILLS + 5)
-        hosts.wait_for("progress", lambda reached=reached: site.count() >= reached, 180, 0.1)
-        time.sleep(chance.random() / 2)
-        victim = chance.choices(["relay", "api", "broker"], [6, 2, 2])[0]
-        killed[victim] += 1
-        if victim == "relay":
-            site.host.run(f"systemctl kill --signal=KILL {UNIT}")
-        elif victim == "api":
-            site.stop_api()
-            time.sleep(chance.random() * 2)
-            site.start_api()
-        else:
-            site.kill_broker()
-    hosts.wait_for("every message", lambda: len(site.done("k-")) == MESSAGES, 300, 1)
-    often = site.done("k-")
-    again = sum(often.values()) - MESSAGES
-    print(f"{killed}: {again} duplicates")
-    assert set(often) == set(words)
-    assert again <= KILLS * WORKERS * PREFETCH
-    firsts = [one.path for one in site.requests() if one.status == 204 and not one.again]
-    assert len(set(firsts)) == len(firsts), "a second request is marked as one"
-    assert (site.depth(DEAD), site.depth(QUEUE)) == (0, 0)
+    lose_none(site)
 
 
 @pytest.mark.drill

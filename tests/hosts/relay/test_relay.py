@@ -6,7 +6,7 @@ import time
 
 import hosts
 import pika
-from relay_hosts import DEAD, PREFETCH, QUEUE, UNIT, WORKERS, Site, relay
+from relay_hosts import BAD, DEAD, DECLARATION, LOG, PREFETCH, PROGRAM, QUEUE, UNIT, WORKERS, Site, relay
 
 
 def test_a_message_becomes_a_request(site: Site) -> None:
@@ -66,23 +66,10 @@ def test_the_relay_is_confined_and_its_secret_is_in_no_command_line(site: Site) 
     assert site.host.run(f"ps -o user= -p {site.pid()}").strip() != "root"
     assert (
         site.host.attempt(
-            "runuser -u nobody -- cat /etc/brokerkit/relay/credit-delete/amqp-password"
+            "runuser -u nobody -- cat /etc/brokerkit/relay/credit-delete/broker-password"
         ).returncode
         != 0
     )
-
-
-BAD = {
-    b"no JSON": "not-json",
-    b"\xff\xfe": "not-utf8",
-    b"[]": "missing-field",
-    b'{"other": 1}': "missing-field",
-    b'{"applyId": "../admin"}': "unfit-field",
-    b'{"applyId": null}': "unfit-field",
-    b'{"applyId": "' + b"x" * 2_000_000 + b'"}': "too-large",
-    b'{"applyId": "404-1"}': "status-404",
-    b'{"applyId": "500-1"}': "attempts",
-}
 
 
 def test_what_can_never_be_done_is_a_dead_letter_with_the_reason(site: Site) -> None:
@@ -118,6 +105,76 @@ def test_a_dead_letter_keeps_what_its_sender_said_and_goes_to_nobody_else(site: 
     assert (body, more) == (b"no JSON", [])
     assert {name: found[name] for name in headers} == headers
     assert "CC" not in found
+
+
+def test_dead_letters_come_back_by_reason(site: Site) -> None:
+    site.send("404-back", *(f"404-back-{number}" for number in range(3)), b"no JSON")
+    hosts.wait_for("the dead letters", lambda: site.depth(DEAD) == 5, 40)
+    said = site.relay("--dead-letters")
+    assert (said.returncode, said.stdout) == (0, "5 dead letters\n       4  status-404\n       1  not-json\n")
+    assert "4 of them would go back" in site.relay("--replay", "status-404").stdout
+    unknown = site.relay("--replay", "status-500", "--yes")
+    assert unknown.returncode == 65
+    assert "there are not-json, status-404" in unknown.stderr
+    assert site.depth(DEAD) == 5
+    site.host.run("touch /var/tmp/api.log.willing")
+    done = site.relay("--replay", "status-404", "--yes")
+    assert done.stdout.endswith(f"4 of 4 are back in {QUEUE}\n")
+    hosts.wait_for("the requests", lambda: len(site.done("404-back")) == 4)
+    assert set(site.done("404-back").values()) == {1}
+    assert all(one.again for one in site.requests() if one.status == 204 and "404-back" in one.path)
+    site.host.run("rm /var/tmp/api.log.willing")
+    assert [headers["x-relay-code"] for _, headers in site.dead()] == ["not-json"]
+
+
+def test_the_smoke_report_has_the_relay(site: Site) -> None:
+    fine = {
+        "relay.health": ("pass", "credit-delete: 2 workers take"),
+        "relay.lag": ("pass", "credit-delete: 0 ready"),
+        "relay.dead": ("pass", "no dead letters"),
+    }
+    assert site.probes() == fine
+    site.send(b"no JSON")
+    hosts.wait_for("the dead letter", lambda: site.depth(DEAD) == 1)
+    site.host.run(f"systemctl stop {UNIT}")
+    site.send("ready-1", "ready-2")
+    found = site.probes()
+    site.host.run(f"systemctl start {UNIT}")
+    assert found["relay.health"][0] == "fail"
+    assert found["relay.lag"] == ("pass", "credit-delete: 2 ready")
+    assert found["relay.dead"][1].startswith(f"credit-delete: 1 in {DEAD}")
+    assert len(site.dead()) == 1
+    hosts.wait_for("the relay", lambda: site.probes() == fine, 30)
+
+
+def test_dead_letters_survive_whoever_kills_their_return(site: Site) -> None:
+    words = [f"404-killed-{number}" for number in range(400)]
+    site.send(*words)
+    hosts.wait_for("the dead letters", lambda: site.depth(DEAD) == len(words), 60)
+    site.host.run("touch /var/tmp/api.log.willing")
+    kills = 3
+    for number in range(kills):
+        # On the host itself: over SSH all of them would be back before the kill.
+        site.host.run(
+            f"python3 {PROGRAM} --replay all --yes {DECLARATION} >/dev/null & "
+            f"until [ $(grep -c '404-killed-.* 204$' {LOG}) -ge {100 * (number + 1)} ]; do sleep 0.01; done; kill -9 $!"
+        )
+    left = site.depth(DEAD)
+    assert 0 < left < len(words), "one that nobody killed half-way proves nothing"
+    assert site.relay("--replay", "all", "--yes").returncode == 0
+    hosts.wait_for("every request", lambda: len(site.done("404-killed-")) == len(words), 30)
+    assert sum(site.done("404-killed-").values()) - len(words) <= kills
+    assert site.depth(DEAD) == 0
+    site.host.run("rm /var/tmp/api.log.willing")
+
+
+def test_without_its_rights_a_replay_says_what_is_missing(site: Site) -> None:
+    site.host.write("/root/other-password", "test-host-only-other")
+    site.host.run("chmod 600 /root/other-password")
+    said = site.relay("--user", "nobody", "--password-file", "/root/other-password", "--dead-letters")
+    assert said.returncode == 69
+    assert "ACCESS_REFUSED" in said.stderr
+    assert "test-host-only" not in said.stderr
 
 
 def test_what_cannot_be_done_now_is_tried_again(site: Site) -> None:

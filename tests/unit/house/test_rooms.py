@@ -20,8 +20,8 @@ LIBRARY = {
     "relay": set(),
     "knowledge": set(),
     "doctor": {"host", "rabbitmq", "knowledge"},
-    "inventory": {"host", "rabbitmq", "activemq", "balancer"},
     "monitoring": {"host", "inventory"},
+    "inventory": {"host", "rabbitmq", "activemq", "balancer", "relay"},
 }
 PROBER = {
     "wire": set(),

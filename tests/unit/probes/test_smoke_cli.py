@@ -77,7 +77,7 @@ def test_help_and_list_need_no_broker() -> None:
         (["--max-unacked", "0"], "0 is not a positive number"),
         (["--only"], "expected one argument"),
         (["--only", "amqp.confrim"], "did you mean amqp.confirm"),
-        (["--skip", "amqp,stomp,management,negative,activemq,tls,cluster"], "leave no probe"),
+        (["--skip", "amqp,stomp,management,negative,activemq,tls,cluster,relay"], "leave no probe"),
         (["--nagios", "--format", "json"], "exclude each other"),
         (["--before-restart", "a", "--after-restart", "b"], "not allowed with"),
         (["--amqp", f"amqp://smoke:{PASSWORD}@h"], "holds a password"),

@@ -20,7 +20,7 @@ import pytest
 import relay_archive
 from brokers.relay import settings as declared
 from relay_sample import RIGHT
-from relaying import broker, service, worker
+from relaying import amqp, link, service, worker
 from relaying.cli import main
 from relaying.files import Refused
 from relaying.gate import Gate
@@ -228,6 +228,13 @@ def test_systemd_is_told(tmp_path: Path) -> None:
     assert Manager({"WATCHDOG_USEC": "1", "WATCHDOG_PID": "1"}).watchdog_seconds == 0
 
 
+def taken(body: bytes = b"", **properties: Any) -> link.Taken:
+    """A message as pika hands it over."""
+    found = amqp.taken(pika.spec.Basic.Deliver(delivery_tag=1), pika.BasicProperties(**properties), body)
+    assert found is not None
+    return found
+
+
 # --- what a message brings along ------------------------------------------------------------------------------------
 
 
@@ -236,20 +243,20 @@ def test_systemd_is_told(tmp_path: Path) -> None:
     [(3, 3), (0, 0), (-1, 0), (True, 0), ("3", 0), (None, 0), (10**9, 0), (b"x", 0), ([], 0)],
 )
 def test_attempts_are_counted_whatever_a_sender_writes(header: Any, attempts: int) -> None:
-    assert worker.attempts_of(pika.BasicProperties(headers={broker.ATTEMPTS: header})) == attempts
-    assert worker.attempts_of(pika.BasicProperties()) == 0
+    assert worker.attempts_of(taken(headers={link.ATTEMPTS: header})) == attempts
+    assert worker.attempts_of(taken()) == 0
 
 
 @pytest.mark.parametrize("given", ["", "a b", "a\r\nHost: x", "ä", "x" * 201])
 def test_an_id_that_cannot_be_a_header_is_replaced_by_a_digest(given: str) -> None:
-    digest = worker.key_of("q", pika.BasicProperties(), b"body")
-    assert worker.key_of("q", pika.BasicProperties(message_id=given), b"body") == digest
+    digest = worker.key_of("q", taken(b"body"))
+    assert worker.key_of("q", taken(b"body", message_id=given)) == digest
     assert len(digest) == 64
 
 
 def test_an_id_is_the_key_and_other_bodies_have_other_digests() -> None:
-    assert worker.key_of("q", pika.BasicProperties(message_id="order-7"), b"") == "order-7"
-    digests = {worker.key_of(queue, pika.BasicProperties(), body) for queue in "qr" for body in (b"a", b"b")}
+    assert worker.key_of("q", taken(message_id="order-7")) == "order-7"
+    digests = {worker.key_of(queue, taken(body)) for queue in "qr" for body in (b"a", b"b")}
     assert len(digests) == 4
 
 
@@ -266,7 +273,7 @@ def test_headers_that_pika_can_read_can_be_sent_on() -> None:
         "CC": ["x"],
         "BCC": ["x"],
     }
-    found = broker.carried(given)
+    found = amqp.carried(given)
     changed = {"a": "1.5", "b": ["18446744073709551615", {"c": "inf"}]}
     assert found == {**{name: given[name] for name in given if name not in ("CC", "BCC")}, **changed}
     encoded = b"".join(pika.BasicProperties(headers=found).encode())
@@ -296,7 +303,7 @@ def test_headers_that_pika_can_read_can_be_sent_on() -> None:
     ],
 )
 def test_why_a_broker_is_away_is_said_in_its_own_words(error: Exception, said: str) -> None:
-    assert broker.reason(error) == said
+    assert amqp.reason(error) == said
 
 
 class Dead:

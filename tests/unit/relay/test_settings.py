@@ -170,10 +170,10 @@ def relay(**changes: Any) -> dict[str, Any]:
 
 def test_secrets_become_files() -> None:
     one = relay(request={**RIGHT["request"], "token": "abc"})
-    assert declared.secrets(one) == {"amqp-password": "s3cret", "http-token": "abc"}
+    assert declared.secrets(one) == {"broker-password": "s3cret", "http-token": "abc"}
     document = declared.document(one)
     assert "s3cret" not in str(document) and "abc" not in str(document)
-    assert document["source"]["password_file"] == "amqp-password"
+    assert document["source"]["password_file"] == "broker-password"
     assert document["request"]["token_file"] == "http-token"
     assert declared.problems([one]) == []
     assert refusals(document) == []
@@ -231,7 +231,7 @@ def test_a_relay_s_user_can_do_no_more_than_it_needs() -> None:
                     "vhost": "shop",
                     "configure": "^$",
                     "write": "^relay\\.credit\\-delete$",
-                    "read": "^credit\\.delete$",
+                    "read": "^(credit\\.delete|relay\\.credit\\-delete\\.dead)$",
                 }
             ],
         }
@@ -256,8 +256,59 @@ def test_messages_come_back_from_their_wait_and_can_end_among_the_dead() -> None
     source = found["credit.delete"]["arguments"]
     assert source["x-dead-letter-exchange"] == "relay.credit-delete"
     assert source["x-dead-letter-routing-key"] == "relay.credit-delete.dead"
-    assert "bindings" not in found["credit.delete"]
-    assert found["relay.credit-delete.dead"]["arguments"] == {}
+    for name in ("credit.delete", "relay.credit-delete.dead"):
+        assert found[name]["bindings"] == [{"source": "relay.credit-delete", "routing_key": name}]
+    # RabbitMQ 4 lets go what was looked at 20 times, and nothing is behind this queue.
+    assert found["relay.credit-delete.dead"]["arguments"] == {"x-delivery-limit": 1_000_000}
     assert objects.exchanges([relay()]) == [
         {"vhost": "shop", "name": "relay.credit-delete", "type": "direct", "durable": True}
     ]
+
+
+# --- relays of ActiveMQ ---------------------------------------------------------------------------------------------
+
+
+def of_activemq(**changes: Any) -> dict[str, Any]:
+    source = {"broker": "activemq", "hosts": ["10.0.0.1"], "queue": "credit.delete", "password": "s3cret"}
+    return {**relay(), "source": {**source, **changes}}
+
+
+@pytest.mark.parametrize(("tls", "port"), [(False, 61613), (True, 61612)])
+def test_activemq_is_spoken_to_over_stomp(tls: bool, port: int) -> None:
+    assert declared.problems([of_activemq(tls=tls)]) == []
+    assert settings(declared.document(of_activemq(tls=tls))).source["port"] == port
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"broker": "artemis"}, "source.broker: 'artemis' is not one of rabbitmq, activemq"),
+        ({"vhost": "shop"}, "source.vhost: ActiveMQ has none"),
+        ({"queue": "a,b"}, "source.queue: 'a,b' is not the name of one queue"),
+        ({"queue": "a.>"}, "source.queue: 'a.>' is not the name of one queue"),
+        ({"queue": "queue://a"}, "source.queue: 'queue://a' is not the name of one queue"),
+        ({"queue": "a?consumer.exclusive=true"}, "is not the name of one queue"),
+    ],
+)
+def test_what_activemq_would_read_as_something_else_is_refused(changes: dict[str, Any], said: str) -> None:
+    (found,) = declared.problems([of_activemq(**changes)])
+    assert said in found
+
+
+def test_each_broker_gets_the_objects_of_its_own_relays() -> None:
+    both = [relay(), {**of_activemq(), "name": "other"}]
+    assert {one["name"] for one in objects.users(both)} == {"relay-credit-delete"}
+    assert [one["name"] for one in objects.exchanges(both)] == ["relay.credit-delete"]
+    group = "relay-other"
+    assert objects.activemq_users(both) == [{"name": group, "password": "s3cret", "groups": [group]}]
+    assert objects.activemq_authorization(both) == [
+        {"queue": queue, "read": [group], "write": [group], "admin": []}
+        for queue in ("credit.delete", "relay.other.dead")
+    ]
+    assert objects.activemq_policies(both) == [{"queue": "credit.delete", "persistJMSRedelivered": True}]
+    assert objects.activemq_destinations(both) == (
+        '<destinations><queue physicalName="credit.delete"/><queue physicalName="relay.other.dead"/></destinations>'
+    )
+    assert objects.activemq_destinations([relay()]) == ""
+    odd = of_activemq(queue="a&b\"'<c")
+    assert 'physicalName="a&amp;b&quot;\'&lt;c"' in objects.activemq_destinations([odd])

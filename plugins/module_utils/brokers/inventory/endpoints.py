@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..activemq.connectors import closed_port, connectors
@@ -20,6 +20,8 @@ from ..balancer import settings as balancers
 from ..host.exchange import write
 from ..rabbitmq import tls
 from ..rabbitmq.listeners import enabled, listeners
+from ..relay import beside, declared as relays
+from ..relay.settings import Settings, objects_of, settings as relay_settings
 
 SCHEMA = 1
 _MODE = 0o600
@@ -253,7 +255,33 @@ def document(
         label = f"{name}-haproxy" if name in {one["name"] for one in brokers} else name
         entry = balancer(hosts[name], hosts, groups, defaults, label)
         brokers += [entry] if entry and any(entry[protocol] for protocol in _PLACES) else []
+    for found in _relays(hosts, groups, brokers):
+        found[0].setdefault("relays", []).append(found[1])
     return {"schema": SCHEMA, "brokers": [{**one, "inventory": inventory} for one in brokers]}
+
+
+def _relays(
+    hosts: Mapping[str, Variables], groups: Mapping[str, list[str]], brokers: Sequence[Entry]
+) -> Iterator[tuple[Entry, Entry]]:
+    """Yield the entry of a broker and that of a relay that takes from it; of a cluster, the first member is meant."""
+    for host in sorted(groups.get("relays") or []):
+        declared = hosts[host].get("message_relay_relays", [])
+        for one in [] if relays.problems(declared) else declared:
+            taken = relay_settings(relays.document(one))
+            names = beside.brokers(
+                taken.source["hosts"], host, hosts, groups.get(taken.source["broker"]) or []
+            )
+            meant = [entry for entry in brokers if entry["kind"] == taken.source["broker"]]
+            meant = [entry for entry in meant if entry["name"].removesuffix("-activemq") in sorted(names)[:1]]
+            password = str(one["source"]["password"])
+            for entry in meant[:1]:
+                yield entry, {"on": host, "password": password, **_queues(taken)}
+
+
+def _queues(relay: Settings) -> Entry:
+    source = relay.source
+    found = {"name": relay.name, "queue": source["queue"], "dead": objects_of(relay.name)["dead"]}
+    return {**found, "vhost": source["vhost"], "user": source["user"]}
 
 
 # --- among the entries of other inventories -----------------------------------------------------------------

@@ -85,7 +85,7 @@ def refusals(values: Mapping[str, Any], host: str, said: Any, address: str, brok
         f"{'' if broker == 'rabbitmq' else ' BROKER=' + broker}` make an inventory with new secrets"
         for path, text in texts(values, "")
         if is_published(text)
-        or (path.endswith(".password") and is_placeholder(text))
+        or (path.endswith((".password", ".token")) and is_placeholder(text))
         or (path.endswith(".password_hash") and is_hash_of_published(text))
     ]
 

@@ -11,7 +11,7 @@ from .settings import NAME, refusals
 VARIABLE = "message_relay_relays"
 # Where a secret is in a declaration, the key that the program has in its place, and the file's name.
 _SECRETS = (
-    ("source", "password", "password_file", "amqp-password"),
+    ("source", "password", "password_file", "broker-password"),
     ("request", "password", "password_file", "http-password"),
     ("request", "token", "token_file", "http-token"),
 )

@@ -28,6 +28,11 @@ OWN_HEADERS = (
     "idempotency-key",
 )
 NONE, MESSAGE = "none", "message"
+RABBITMQ, ACTIVEMQ = "rabbitmq", "activemq"
+# Without and with TLS, as the roles have them.
+_PORTS = {RABBITMQ: (5672, 5671), ACTIVEMQ: (61613, 61612)}
+# What ActiveMQ reads as several queues, as a pattern or as options.
+_QUEUE_OF_ACTIVEMQ = re.compile(r"[^\s,*>?]+\Z")
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ KEYS: Mapping[str, Mapping[str, _Key]] = {
         "metrics_port": _Key("int", required=True, least=1, most=65535),
     },
     "source": {
+        "broker": _Key("str", RABBITMQ),
         "hosts": _Key("list", required=True),
         "port": _whole(0, 1, 65535),
         "vhost": _Key("str", "/"),
@@ -124,7 +130,7 @@ def settings(document: Mapping[str, Any]) -> Settings:
     """Return the settings of a declaration of which `refusals` finds nothing wrong."""
     top = filled(document, "")
     source, request, retry = (filled(top[name], name) for name in ("source", "request", "retry"))
-    source["port"] = source["port"] or (5671 if source["tls"] else 5672)
+    source["port"] = source["port"] or _PORTS[source["broker"]][source["tls"]]
     source["user"] = source["user"] or objects_of(top["name"])["user"]
     return Settings(
         top["name"],
@@ -229,6 +235,10 @@ def _type_problem(value: Any, key: _Key) -> str | None:
 
 
 def _source(source: Mapping[str, Any]) -> Iterator[str]:
+    if source["broker"] not in _PORTS:
+        yield f"source.broker: '{source['broker']}' is not one of {', '.join(_PORTS)}; choose one"
+    if source["broker"] == ACTIVEMQ:
+        yield from _of_activemq(source)
     if not source["hosts"]:
         yield f"source.hosts: is empty; {_ASKED['source.hosts']}"
     for host in source["hosts"]:
@@ -240,6 +250,16 @@ def _source(source: Mapping[str, Any]) -> Iterator[str]:
     if source["ca_file"] and not source["tls"]:
         yield "source.ca_file: is only used with TLS; set source.tls to true, or leave it out"
     yield from _paths("source", source, ("password_file", "ca_file"))
+
+
+def _of_activemq(source: Mapping[str, Any]) -> Iterator[str]:
+    if source["vhost"] != KEYS["source"]["vhost"].default:
+        yield f"source.vhost: ActiveMQ has none, and it is '{source['vhost']}'; leave it out"
+    if not _QUEUE_OF_ACTIVEMQ.match(source["queue"]) or "://" in source["queue"]:
+        yield (
+            f"source.queue: '{source['queue']}' is not the name of one queue; write it without queue:// and without "
+            "blanks, ',', '*', '>' and '?'"
+        )
 
 
 def _request(request: Mapping[str, Any]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A worker's connections to the broker: one that takes messages, and one that puts those away that are not done.
+"""A worker's connections to RabbitMQ: one that takes messages, and one that puts those away that are not done.
 
 They are two because a broker that is short of memory or disk stops reading from a connection that has published: the
 acknowledgements of what is done would wait there too.
@@ -17,15 +17,11 @@ import pika.exceptions
 from brokers.relay.settings import Settings, objects_of, waiting_queue
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 
+from relaying.link import BLOCKED_SECONDS, CODE, CONNECT_SECONDS, UNKNOWN, NotPutAway, Taken
+
 # What ends a connection, for whatever reason: the next one is another attempt.
 BROKEN = (pika.exceptions.AMQPError, OSError)
-ATTEMPTS, REASON, CODE = "x-relay-attempts", "x-relay-reason", "x-relay-code"
-_CONNECT_SECONDS = 5
-_BLOCKED_SECONDS = 30
-
-
-class NotPutAway(Exception):
-    """A message that the broker did not take: a sentence. The message stays where it was."""
+REFUSALS = (pika.exceptions.UnroutableError, pika.exceptions.NackError)
 
 
 def parameters(
@@ -45,9 +41,9 @@ def parameters(
             credentials=pika.PlainCredentials(source["user"], password),
             ssl_options=pika.SSLOptions(context, host) if context else None,
             heartbeat=heartbeat,
-            socket_timeout=_CONNECT_SECONDS,
-            stack_timeout=3 * _CONNECT_SECONDS,
-            blocked_connection_timeout=_BLOCKED_SECONDS,
+            socket_timeout=CONNECT_SECONDS,
+            stack_timeout=3 * CONNECT_SECONDS,
+            blocked_connection_timeout=BLOCKED_SECONDS,
             connection_attempts=1,
             client_properties={"connection_name": f"relay {settings.name}"},
             # A peer that is gone without a word is found before the heartbeats would.
@@ -57,7 +53,7 @@ def parameters(
     ]
 
 
-class Link:
+class AmqpLink:
     """The connections of one worker, until one of them breaks."""
 
     def __init__(self, settings: Settings, password: str, context: ssl.SSLContext | None) -> None:
@@ -70,27 +66,26 @@ class Link:
         self._channel = self._connection.channel()
         self._channel.basic_qos(prefetch_count=settings.source["prefetch"])
 
-    def messages(self, idle_seconds: float) -> Iterator[tuple[Any, Any, bytes] | None]:
+    def messages(self, idle_seconds: float) -> Iterator[Taken | None]:
         """Yield messages as they come, and None after a while without; without end, unless the queue was deleted."""
-        for method, properties, body in self._channel.consume(self._queue, inactivity_timeout=idle_seconds):
-            yield (method, properties, body) if method is not None else None
+        for one in self._channel.consume(self._queue, inactivity_timeout=idle_seconds):
+            yield taken(*one)
 
     def leave(self) -> int:
         """Stop taking messages; those that were sent here and not begun go back. Returns how many."""
         return int(self._channel.cancel())
 
-    def one(self) -> tuple[Any, Any, bytes] | None:
+    def one(self) -> Taken | None:
         """Return a single message, if there is any."""
-        method, properties, body = self._channel.basic_get(self._queue)
-        return None if method is None else (method, properties, body)
+        return taken(*self._channel.basic_get(self._queue))
 
-    def acknowledge(self, tag: int) -> None:
+    def acknowledge(self, message: Taken) -> None:
         """Have the broker forget a message."""
-        self._channel.basic_ack(tag)
+        self._channel.basic_ack(message.tag)
 
-    def give_back(self, tag: int) -> None:
+    def give_back(self, message: Taken) -> None:
         """Put a message back into its queue as it was."""
-        self._channel.basic_nack(tag, requeue=True)
+        self._channel.basic_nack(message.tag, requeue=True)
 
     def wait(self, seconds: float) -> None:
         """Let time pass, with the heartbeats that it takes."""
@@ -105,15 +100,13 @@ class Link:
             except BROKEN:
                 self._publisher = self._out = None
 
-    def put_into_wait(
-        self, wait: int, milliseconds: int, properties: Any, headers: Mapping[str, Any], body: bytes
-    ) -> None:
+    def put_into_wait(self, wait: int, milliseconds: int, message: Taken, headers: Mapping[str, Any]) -> None:
         """Have a message wait in the broker, from where it comes back into its queue. Raises NotPutAway."""
-        self._put(waiting_queue(self._settings.name, wait), str(milliseconds), properties, headers, body)
+        self._put(waiting_queue(self._settings.name, wait), str(milliseconds), message, headers)
 
-    def put_among_dead(self, properties: Any, headers: Mapping[str, Any], body: bytes) -> None:
+    def put_among_dead(self, message: Taken, headers: Mapping[str, Any]) -> None:
         """Make a message a dead letter. Raises NotPutAway."""
-        self._put(objects_of(self._settings.name)["dead"], None, properties, headers, body)
+        self._put(objects_of(self._settings.name)["dead"], None, message, headers)
 
     def close(self) -> None:
         """End the connections; what was not acknowledged goes back."""
@@ -124,36 +117,19 @@ class Link:
             except BROKEN:
                 continue
 
-    def _put(
-        self, key: str, expiration: str | None, properties: Any, headers: Mapping[str, Any], body: bytes
-    ) -> None:
+    def _put(self, key: str, expiration: str | None, message: Taken, headers: Mapping[str, Any]) -> None:
         exchange = objects_of(self._settings.name)["exchange"]
-        kept = {name: getattr(properties, name) for name in _KEPT}
-        sent = pika.BasicProperties(
-            **kept,
-            headers={**carried(properties.headers or {}), **headers},
-            delivery_mode=2,
-            expiration=expiration,
-        )
+        sent = sent_on(message, {**message.headers, **headers}, expiration)
         fresh = self._out is None
         try:
-            self._confirmed(exchange, key, sent, body)
-        except (pika.exceptions.UnroutableError, pika.exceptions.NackError) as error:
-            why = (
-                "is bound to no such queue"
-                if isinstance(error, pika.exceptions.UnroutableError)
-                else "did not confirm it"
-            )
-            raise NotPutAway(
-                f"the exchange {exchange} {why} ({key}): declare the relay's objects, and see that the queue has room"
-            ) from error
+            self._confirmed(exchange, key, sent, message.body)
+        except REFUSALS as error:
+            raise NotPutAway(refusal(error, exchange, key)) from error
         except BROKEN as error:
             self._publisher = self._out = None
             if fresh:
                 raise NotPutAway(f"a message could not be put away: {reason(error)}") from error
-            self._put(
-                key, expiration, properties, headers, body
-            )  # a connection that was idle for long: a new one
+            self._put(key, expiration, message, headers)  # a connection that was idle for long: a new one
 
     def _confirmed(self, exchange: str, key: str, properties: pika.BasicProperties, body: bytes) -> None:
         """Publish, and return when the broker has the message on disk."""
@@ -165,6 +141,96 @@ class Link:
 
     def _connected(self) -> BlockingConnection:
         return BlockingConnection(self._ways)
+
+
+class AmqpLetters:
+    """The dead letters that a queue holds at present, and the way back into the source.
+
+    One by one and on one channel: once the broker has confirmed a letter it has also seen the acknowledgement of the
+    one before, so that whoever kills this has one duplicate at most. Those that stay are held until the end, which is
+    what brings the next one to the front.
+    """
+
+    def __init__(self, settings: Settings, password: str, context: ssl.SSLContext | None) -> None:
+        own = objects_of(settings.name)
+        self._queue, self._exchange, self._source = own["dead"], own["exchange"], settings.source["queue"]
+        self._connection = BlockingConnection(parameters(settings, password, context))
+        self._channel = self._connection.channel()
+        self._channel.confirm_delivery()
+        self._left: int | None = None
+
+    def next(self) -> Taken | None:
+        """Return the next dead letter; one that came since the first was taken may be that of a letter put back."""
+        if self._left == 0:
+            return None
+        method, properties, body = self._channel.basic_get(self._queue)
+        if method is None:
+            return None
+        self._left = method.message_count if self._left is None else self._left - 1
+        return taken(method, properties, body)
+
+    def code_of(self, letter: Taken) -> str:
+        """Return why it is a dead letter."""
+        return code_of(letter, self._source)
+
+    def put_back(self, letter: Taken, headers: Mapping[str, Any]) -> None:
+        """Publish a dead letter to the source, and acknowledge it once it is there. Raises NotPutAway."""
+        sent = sent_on(letter, headers)
+        try:
+            self._channel.basic_publish(self._exchange, self._source, letter.body, sent, mandatory=True)
+        except REFUSALS as error:
+            raise NotPutAway(refusal(error, self._exchange, self._source)) from error
+        self._channel.basic_ack(letter.tag)
+
+    def close(self) -> None:
+        """End the connection; letters that were not acknowledged are in their places again."""
+        if self._connection.is_open:
+            self._connection.close()
+
+
+def taken(method: Any, properties: Any, body: bytes | None) -> Taken | None:
+    """Return a message of pika's; None for nothing."""
+    if method is None:
+        return None
+    return Taken(
+        method.delivery_tag,
+        method.redelivered,
+        properties.headers or {},
+        properties.message_id,
+        body or b"",
+        properties,
+    )
+
+
+def sent_on(
+    message: Taken, headers: Mapping[str, Any], expiration: str | None = None
+) -> pika.BasicProperties:
+    """Return the properties of a message that is put elsewhere: its own, and other headers."""
+    return pika.BasicProperties(
+        **{name: getattr(message.own, name) for name in _KEPT},
+        headers=carried(headers),
+        delivery_mode=2,
+        expiration=expiration,
+    )
+
+
+def code_of(letter: Taken, source: str) -> str:
+    """Return why a message is a dead letter: what the broker said of it in the source, or else the relay's word."""
+    deaths = letter.headers.get("x-death")
+    for death in deaths if isinstance(deaths, list) else []:
+        # Of those that waited, the broker notes that they expired in the queue of those that wait.
+        if isinstance(death, Mapping) and death.get("queue") == source:
+            return str(death.get("reason"))
+    return str(letter.headers.get(CODE, UNKNOWN))
+
+
+def refusal(error: Exception, exchange: str, key: str) -> str:
+    """Return a sentence about a message that the broker did not take."""
+    is_lost = isinstance(error, pika.exceptions.UnroutableError)
+    why = "is bound to no such queue" if is_lost else "did not confirm it"
+    return (
+        f"the exchange {exchange} {why} ({key}): declare the relay's objects, and see that the queue has room"
+    )
 
 
 def carried(headers: Mapping[str, Any]) -> dict[str, Any]:
