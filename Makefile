@@ -19,8 +19,9 @@ setup: $(VENV)/.ready ## the virtual environment, from hash-locked requirements
 BROKER := rabbitmq
 TLS :=
 CLUSTER :=
-demo: setup ## turn a bare host into a broker and test it with messages; BROKER=activemq for ActiveMQ, TLS=1 for TLS only, CLUSTER=3 for three
-	@scripts/demo "$(BROKER)" "$(TLS)" "$(CLUSTER)"
+APP :=
+demo: setup ## turn a bare host into a broker and test it with messages; BROKER=activemq for ActiveMQ, TLS=1 for TLS only, CLUSTER=3 for three, APP=relay for messages that become HTTP requests
+	@scripts/demo "$(BROKER)" "$(TLS)" "$(CLUSTER)" "$(APP)"
 
 inventory: ## create an inventory with new secrets: NAME=prod; BROKER=activemq for ActiveMQ
 	@scripts/new_inventory.py "$${NAME:-}" "$${BROKER:-rabbitmq}"
