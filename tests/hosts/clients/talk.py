@@ -104,7 +104,7 @@ def _with_stomp(
             self.found = f"ERROR {frame.headers.get('message')} {frame.body}"
             self.arrived.set()
 
-    connection = stomp.Connection12(places, vhost=vhost, timeout=SECONDS)
+    connection = stomp.Connection12(places, vhost=vhost, timeout=SECONDS, try_loopback_connect=False)
     if tls is not None:
         connection.set_ssl(for_hosts=places, **tls)
     inbox = Inbox()

@@ -16,8 +16,9 @@ from hosts import ROOT
 
 APPLICATIONS = [f"{kind}-{how}" for kind in ("rabbit", "active") for how in ("plain", "tls", "cert")]
 OF_STOMP, OF_AMQP = ("stomp", "json"), ("pika", "aio_pika", "kombu", "django_settings")
+# An application that shows a certificate has all that one without has.
 TALKS = [
-    (app, client)
+    pytest.param(app, client, marks=pytest.mark.drill if app.endswith("-tls") else (), id=f"{app}-{client}")
     for app in APPLICATIONS
     for client in (*OF_STOMP, *(OF_AMQP if app.startswith("rabbit") else ()))
 ]

@@ -37,6 +37,7 @@ def test_it_holds_what_a_project_uses_and_no_more(archive: Path) -> None:
         "tests",
         "scripts",
         "inventory",
+        "examples",
         "molecule",
         "collections",
         "artifacts",
