@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import alert_rules
+import certificates
 import hosts
 import pika
 import pytest
@@ -33,6 +34,7 @@ class Site:
     nodes: list[hosts.Host]
     watch: hosts.Host
     password: str
+    controller: hosts.Controller
 
     def alerts(self, name: str) -> list[dict[str, Any]]:
         """The alerts of this name that are in force."""
@@ -40,14 +42,15 @@ class Site:
             found = json.load(answer)["data"]["alerts"]
         return [one for one in found if one["labels"]["alertname"] == name and one["state"] == "firing"]
 
-    def about(self, name: str) -> set[str]:
-        """The brokers that an alert is in force for."""
-        return {one["labels"].get("broker", "") for one in self.alerts(name)}
+    def about(self, name: str, queue: str = "") -> set[str]:
+        """The brokers that an alert is in force for, in the end for a queue of theirs."""
+        found = [one["labels"] for one in self.alerts(name)]
+        return {one.get("broker", "") for one in found if not queue or one.get("queue") == queue}
 
-    def fires(self, name: str, *brokers: str, seconds: float = 120) -> None:
+    def fires(self, name: str, *brokers: str, queue: str = "", seconds: float = 120) -> None:
         """Wait until an alert is in force for brokers, by default all, in words that are whole."""
         wanted = set(brokers or NODES)
-        hosts.wait_for(f"{name} of {sorted(wanted)}", lambda: wanted <= self.about(name), seconds, 1)
+        hosts.wait_for(f"{name} of {sorted(wanted)}", lambda: wanted <= self.about(name, queue), seconds, 1)
         for one in self.alerts(name):
             for text in one["annotations"].values():
                 assert "<error" not in text and "<no value>" not in text, text
@@ -104,7 +107,7 @@ def site(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller, w
         command = [hosts.PLAYBOOK, "-i", INVENTORY, "-i", str(path), playbook]
         controller.run(command, path.parent, 900).succeeded()
     _deliver(controller, watch)
-    return Site(nodes, watch, values["rabbitmq_topology_users"][0]["password"])
+    return Site(nodes, watch, values["rabbitmq_topology_users"][0]["password"], controller)
 
 
 def _deliver(controller: hosts.Controller, watch: hosts.Host) -> None:
@@ -185,9 +188,9 @@ def test_queues_without_consumers_that_grow_and_dead_letters(site: Site) -> None
                 for _ in range(count):
                     channel.basic_publish("", QUEUE, b"order")
                 channel.basic_publish("", DEAD, b"order")
-            site.fires("RabbitMQQueueHasNoConsumers")
-        site.fires("RabbitMQQueueGrows")
-        site.fires("RabbitMQDeadLettersGrow")
+            site.fires("RabbitMQQueueHasNoConsumers", queue=QUEUE)
+        site.fires("RabbitMQQueueGrows", queue=QUEUE)
+        site.fires("RabbitMQDeadLettersGrow", queue=DEAD)
         assert {one["labels"]["queue"] for one in site.alerts("RabbitMQQueueHasNoConsumers")} == {QUEUE}
         assert {one["labels"]["queue"] for one in site.alerts("RabbitMQDeadLettersGrow")} == {DEAD}
         for channel in channels:
@@ -287,3 +290,41 @@ def test_nodes_that_are_down_and_start_again_and_again(site: Site) -> None:
     # Each start has to be seen: a scrape between it and the next.
     site.everywhere("systemctl restart rabbitmq-server")
     site.fires("RabbitMQRestartsAgainAndAgain")
+
+
+def present(node: hosts.Host, pair: certificates.Pair) -> None:
+    """Have a broker present a certificate, on a listener that is opened for it."""
+    for name, text in (("certificate", pair.certificate), ("key", pair.key)):
+        node.write(f"/var/lib/rabbitmq/{name}.pem", text, "0644")
+    files = ", ".join(
+        f'{{{option}, "/var/lib/rabbitmq/{name}.pem"}}'
+        for option, name in (("certfile", "certificate"), ("keyfile", "key"))
+    )
+    node.evaluate("ssl:clear_pem_cache().")
+    if not hosts.listens(node.address, 5671):
+        node.evaluate(f"rabbit_networking:start_ssl_listener(5671, [{files}], 10).")
+
+
+# The last of this file: from now on the prober looks at one broker, inside TLS.
+def test_a_certificate_that_ends_and_has_ended(site: Site) -> None:
+    node = next(one for one in site.nodes if one.name == "mo-4-0")
+    authority = certificates.Authority.new()
+    login = {"user": "shop", "password": site.password, "vhost": "shop", "denied_vhost": None}
+    broker = {"name": node.name, "kind": "rabbitmq", "host": node.address, "stomp": None, "management": None}
+    broker |= {**login, "amqp": {"port": 5671, "tls": True}, "listeners": None, "inventory": None}
+    present(node, authority.issue(node.address, ends=5))
+    values = {
+        "smoke_timer_endpoints": {"schema": 1, "brokers": [broker]},
+        "smoke_timer_authority": authority.certificate,
+        "smoke_timer_interval": 20,
+    }
+    path = site.controller.inventory({"smoke_timers": {"hosts": {"mo-watch": {}}, "vars": values}})
+    command = [hosts.PLAYBOOK, "-i", INVENTORY, "-i", str(path), "playbooks/smoke_timer.yml"]
+    site.controller.run(command, path.parent).succeeded()
+    site.fires("BrokerCertificateEndsSoon", node.name)
+    assert not site.alerts("BrokerCertificateInvalid")
+    present(node, authority.issue(node.address, starts=-5, ends=-1))
+    site.fires("BrokerCertificateInvalid", node.name)
+    assert not site.alerts("BrokerCertificateEndsSoon")
+    present(node, authority.issue(node.address))
+    site.ends("BrokerCertificateInvalid")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from probes import registry
-from role_files import ROLES, ROOT, specs
+from role_files import ROLES, ROOT, defaults, specs
 
 PAGES = [
     "README.md",
@@ -120,3 +120,16 @@ def test_commands_that_reach_hosts_name_the_inventory(page):
         r"(?:^ {4,}|`)((?:\.venv/bin/)?ansible(?:-playbook)? [^`\n]*(?:\.yml|-b)[^`\n]*)", text_of(page), re.M
     )
     assert [command for command in commands if " -i " not in command] == []
+
+
+def test_the_table_of_ports_has_the_defaults_of_the_roles():
+    page = text_of("docs/operations.md")
+    rows = re.findall(r"^\| (\d+) \| `(rabbitmq_(\w+)_port)`[^|]*\|[^|]*\| ([^|]*) \|$", page, re.MULTILINE)
+    known = defaults("rabbitmq")
+    assert {name for _, name, _, _ in rows} >= {
+        f"rabbitmq_{what}_port" for what in ("amqp", "stomp", "management", "prometheus", "distribution")
+    }
+    for port, name, what, address in rows:
+        assert int(port) == known[name], name
+        if what in ("amqp", "stomp", "management", "prometheus"):
+            assert address == (known[f"rabbitmq_{what}_address"] or "every interface"), name
