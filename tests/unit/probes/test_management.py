@@ -140,11 +140,11 @@ def connected(
     version: str,
     date: str,
     used: Answer,
-    queues: tuple[dict[str, Any], ...] = ({"vhost": "/", "name": "q", "durable": False},),
+    queues: tuple[dict[str, Any], ...] = (),
 ) -> Context:
     """The probe's context after it has connected to a broker that answers so."""
     answers = {
-        "/api/queues?columns=vhost,name,durable,exclusive": Answer(200, [*queues]),
+        "/api/queues/%2F?columns=name,durable,exclusive": Answer(200, [*queues]),
         "/api/overview": Answer(200, {"rabbitmq_version": version, "node": NODE}, date),
         "/api/deprecated-features/used": used,
     }
@@ -176,15 +176,33 @@ def test_deprecated_features_are_asked_for_from_4_on_and_each_is_named(
 def test_the_probers_own_transient_queues_are_no_use_of_a_deprecated_feature(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    used = Answer(200, [{"name": "transient_nonexcl_queues"}])
+    used = Answer(200, [{"name": "transient_nonexcl_queues"}, {"name": "global_qos"}])
+    monkeypatch.setattr(management, "ARRIVAL_SECONDS", -1)
 
-    def measured(**queue: Any) -> bool:
-        one = {"vhost": "/", "durable": False, "exclusive": False, **queue}
-        return bool(connected(monkeypatch, "4.0.5", "", used, (one,)).measures)
+    def measured(**queue: Any) -> list[str]:
+        one = {"durable": False, "exclusive": False, **queue}
+        return [dict(m.labels)["feature"] for m in connected(monkeypatch, "4.0.5", "", used, (one,)).measures]
 
-    assert measured(name="orders")
-    assert measured(name="stomp-subscription-1", vhost="shop")
-    assert not measured(name="stomp-subscription-1")
-    assert not measured(name="brokerkit.smoke.1.q")
-    assert not measured(name="orders", durable=True)
-    assert not measured(name="orders", exclusive=True)
+    both = ["transient_nonexcl_queues", "global_qos"]
+    assert measured(name="stomp-subscription-1") == ["global_qos"]
+    assert measured(name="brokerkit.smoke.1.q") == ["global_qos"]
+    assert measured(name="orders") == both
+    assert measured(name="brokerkit.smoke.1.q", durable=True) == both
+    assert measured(name="brokerkit.smoke.1.q", exclusive=True) == both
+
+
+def test_a_probe_that_is_done_with_its_queue_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = [{"name": "stomp-subscription-1", "durable": False, "exclusive": False}]
+    used = [{"name": "transient_nonexcl_queues"}]
+    said = iter([used, own, used, [], None])
+    overview = Answer(200, {"rabbitmq_version": "4.0.5", "node": NODE})
+    monkeypatch.setattr(
+        management.api,
+        "request",
+        lambda _context, _method, path: overview if "overview" in path else Answer(200, next(said)),
+    )
+    broker = Broker("mq", "rabbitmq", "127.0.0.1", "smoke", "geheim")
+    context = Context(broker, Deadline(4), "brokerkit.smoke.x", Settings("x", 4))
+    management.connect(context)
+    assert [one.name for one in context.measures] == ["deprecated_feature_used"]
+    assert next(said) is None
