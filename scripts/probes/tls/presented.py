@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from probes.model import Endpoint, Tls
 from probes.tls.transport import handshake
@@ -54,6 +55,12 @@ def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
+def _moment(certificate: Any, name: str) -> datetime.datetime:
+    """Return a moment of a certificate; Debian 12's cryptography (38) has it without its zone, which is UTC."""
+    found: datetime.datetime | None = getattr(certificate, f"{name}_utc", None)
+    return found or getattr(certificate, name).replace(tzinfo=datetime.UTC)
+
+
 def decode(chain: Sequence[bytes]) -> tuple[Certificate, ...]:
     """Return the certificates of DER texts."""
     from cryptography import x509  # 0.1 s that a run without TLS does not need
@@ -72,8 +79,8 @@ def decode(chain: Sequence[bytes]) -> tuple[Certificate, ...]:
                 subject,
                 issuer,
                 tuple(names),
-                one.not_valid_before_utc,
-                one.not_valid_after_utc,
+                _moment(one, "not_valid_before"),
+                _moment(one, "not_valid_after"),
                 one.signature_hash_algorithm.name if one.signature_hash_algorithm else "",
             )
         )

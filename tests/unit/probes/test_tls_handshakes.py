@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import socket
 import ssl
 import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from certificates import Authority, Pair
@@ -199,3 +201,12 @@ def test_a_listener_that_is_down_proves_nothing(tmp_path: Path, authority: Autho
     for name in ("tls.version", "tls.certificate", "tls.plain", "tls.client"):
         result = outcome(name, endpoint)
         assert result.unreachable and result.status is not Status.PASS, name
+
+
+def test_a_moment_without_a_zone_is_in_utc() -> None:
+    """As cryptography 38 of Debian 12 has it, on which the prober's timer runs."""
+    plain = datetime.datetime(2026, 11, 29, 20, 15)
+    older = SimpleNamespace(not_valid_after=plain)
+    newer = SimpleNamespace(not_valid_after_utc=plain.replace(tzinfo=datetime.UTC))
+    for one in (older, newer):
+        assert presented._moment(one, "not_valid_after") == plain.replace(tzinfo=datetime.UTC)
