@@ -211,8 +211,8 @@ DRILLS = (
     ),
     Part(
         "cluster",
-        "clusters of RabbitMQ 3.8 and 3.10; on 4.0 operations that are killed half-way, partitions, lost machines",
-        2300,
+        "clusters of RabbitMQ 3.8 and 3.10; on 4.0 operations that are killed half-way, partitions, balancers",
+        3200,
         (tests(*DRILL, "tests/hosts/cluster"),),
     ),
     Part(
