@@ -153,7 +153,7 @@ PARTS = (
     Part(
         "clients",
         "applications' settings, read by each client, on both brokers, plain and inside TLS",
-        170,
+        240,
         (tests(*BRIEF, "tests/hosts/clients"),),
     ),
     Part(

@@ -6,6 +6,7 @@ them, so that a slow handler delays no heartbeat, and Django's database connecti
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import socket
 import ssl
@@ -180,8 +181,20 @@ class Connection:
             raise MqError(self._inbox.failure or str(error) or type(error).__name__) from error
 
     def close(self) -> None:
-        """End the connection; what was not acknowledged goes to another consumer."""
-        self._stomp.transport.disconnect_socket()
+        """End the connection once the broker has all acknowledgements; what has none goes to another consumer.
+
+        The socket is closed by stomp.py's thread, which is told by the end of the stream: two threads must not be in a
+        TLS connection at once.
+        """
+        transport = self._stomp.transport
+        with contextlib.suppress(MqError):
+            if transport.is_connected():
+                self._confirmed("goodbye", self._stomp.disconnect)
+        with contextlib.suppress(OSError):
+            if transport.socket is not None:
+                socket.socket.shutdown(transport.socket, socket.SHUT_RDWR)
+        if transport.io_thread is not None:
+            transport.io_thread.join(SECONDS)
 
 
 def _escaped(text: str) -> str:

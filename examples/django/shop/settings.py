@@ -41,5 +41,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler"}},
-    "loggers": {"mq": {"handlers": ["console"], "level": "INFO"}},
+    "loggers": {
+        "mq": {"handlers": ["console"], "level": "INFO"},
+        "stomp.py": {"level": "ERROR"},  # what it has to say of a connection is in our own sentences
+    },
 }
