@@ -15,6 +15,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ..module_utils.brokers import knowledge
 from ..module_utils.brokers.doctor import report
 from ..module_utils.brokers.doctor.diagnosis import Patient, diagnose
 
@@ -34,11 +35,24 @@ def write(directory: str, contents: Mapping[str, str]) -> None:
         os.replace(new, os.path.join(directory, name))
 
 
+def names(accepted: Any) -> list[str]:
+    """Return doctor_accepted as a list; on the command line it is a text with commas. Refuses what is no row."""
+    given = accepted.split(",") if isinstance(accepted, str) else accepted or []
+    found = [str(one).strip() for one in given if str(one).strip()]
+    unknown = [one for one in found if one not in knowledge.table().rows]
+    if unknown:
+        raise AnsibleActionFail(
+            f"doctor_accepted: {', '.join(unknown)} is nothing that the doctor finds; its report ends each finding "
+            f"with the name, as in {knowledge.PAGE}#memory-alarm"
+        )
+    return found
+
+
 class ActionModule(ActionBase):
     """Loaded by Ansible under this name."""
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset(("directory", "recent"))
+    _VALID_ARGS = frozenset(("directory", "recent", "accepted"))
     _requires_connection = False
     _supports_check_mode = True
 
@@ -60,7 +74,9 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(
                 f"doctor_dir: cannot write the report to {directory}: {error.strerror}"
             ) from error
-        place = os.path.relpath(os.path.join(directory, "report.html"))
+        place = os.path.join(directory, "report.html")
+        if not os.path.relpath(place).startswith(".."):
+            place = os.path.relpath(place)
         result.update(changed=False, report=text, files=[os.path.join(directory, name) for name in _FILES])
         if any(patient.findings for patient in patients):
             sentence = f"{report.verdict(patients)} The report as a page: {place}."
@@ -77,4 +93,5 @@ class ActionModule(ActionBase):
             readings[host] = found.get("read")
             skew[host] = float(found.get("skew", 0.0))
             clusters[host] = str(hostvars[host].get("rabbitmq_cluster_name") or "")
-        return diagnose(readings, skew, clusters, float(self._task.args["recent"]))
+        recent, accepted = float(self._task.args["recent"]), names(self._task.args.get("accepted"))
+        return diagnose(readings, skew, clusters, recent, accepted)

@@ -15,6 +15,7 @@ description:
   - Runs on the controller; no host is reached.
 options:
   directory: {description: Directory of the controller for the report., type: path, required: true}
+  accepted: {description: Names of findings that are meant to be so., type: raw, default: []}
   recent: {description: For how many seconds a line of a log counted., type: float, required: true}
 attributes:
   check_mode: {support: full, description: The report is written in check mode as well.}

@@ -188,6 +188,13 @@ def explain(
                 "Look up which process listens there (`ss -ltnp`) and what it does (`ps -o stat,time,args PID`; T is "
                 f"stopped), and read its log{_elsewhere(wanted, endpoint, there)}.",
             )
+        case Speaks.PROXY:
+            return Unreachable(
+                f"{endpoint} answers whoever says a client's address first.",
+                "It expects the PROXY protocol, which a balancer speaks and clients do not.",
+                "Connect to the balancer instead; or take proxy_protocol out of rabbitmq_config, and the option that "
+                "sends it (send-proxy) out of the balancer, always both.",
+            )
         case Speaks.CLOSES:
             return Unreachable(
                 f"{endpoint} accepts connections and closes them at once ({client_words}).",

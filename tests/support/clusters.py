@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +55,7 @@ class Cluster:
     controller: hosts.Controller
     values: hosts.Settings
     beside: dict[str, Any] = field(default_factory=dict)  # groups of other hosts
+    inventory: str = INVENTORY
 
     @property
     def names(self) -> list[str]:
@@ -78,7 +80,7 @@ class Cluster:
             },
         }
         path = self.controller.inventory(content)
-        return [hosts.PLAYBOOK, "-i", INVENTORY, "-i", str(path), playbook, *flags], path.parent
+        return [hosts.PLAYBOOK, "-i", self.inventory, "-i", str(path), playbook, *flags], path.parent
 
     def run(self, playbook: str, *flags: str, only: Sequence[hosts.Host] = (), **changes: Any) -> hosts.Run:
         """A run of a playbook, to its end."""
@@ -160,3 +162,14 @@ class Cluster:
         first = next(one for one in self.hosts if one.broker_pid())
         said = json.loads(first.run(f"rabbitmq-queues --quiet --formatter json quorum_status {name}"))
         return sorted(one["Node Name"] for one in said)
+
+
+@contextmanager
+def cut_off(cluster: Cluster, at: int) -> Iterator[None]:
+    """Let no packet pass between a member and the others."""
+    others = [one.address for one in cluster.hosts if one is not cluster.hosts[at]]
+    cluster.hosts[at].run("; ".join(f"ip route add blackhole {address}" for address in others))
+    try:
+        yield
+    finally:
+        cluster.hosts[at].run("; ".join(f"ip route del blackhole {address}" for address in others))

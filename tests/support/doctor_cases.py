@@ -9,7 +9,8 @@ import yaml
 
 _WORDS = """
 main_pid() { systemctl show --property=MainPID --value $unit; }
-start() { systemctl reset-failed $unit; systemctl start $unit; }
+# What is just being started again, with what was wrong, is stopped first.
+start() { systemctl stop $unit; systemctl reset-failed $unit; systemctl start $unit; }
 # A unit that is started again after each failure has failed by then, and the next start is not waited for.
 fails() { timeout 60 systemctl start $unit; true; }
 hold() { systemd-run --quiet --unit holder python3 -m http.server --bind :: "$1"; sleep 2; }
@@ -21,7 +22,8 @@ quietly() { keep $conf; echo "$1" >> $conf; touch -r /var/tmp/kept $conf; }
 """
 _NAMES = {
     "rabbitmq": "unit=rabbitmq-server conf=/etc/rabbitmq/rabbitmq.conf env=/etc/rabbitmq/rabbitmq-env.conf "
-    "data=/var/lib/rabbitmq cookie=/var/lib/rabbitmq/.erlang.cookie",
+    "data=/var/lib/rabbitmq cookie=/var/lib/rabbitmq/.erlang.cookie "
+    "drop_in=/run/systemd/system/rabbitmq-server.service.d",
     "activemq": "unit=activemq-main xml=/etc/activemq/main/activemq.xml "
     "drop_in=/run/systemd/system/activemq-main.service.d",
 }

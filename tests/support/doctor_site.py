@@ -34,6 +34,7 @@ def activemq_values() -> hosts.Settings:
             {"topic": "shop.>", **rights},
         ],
         "activemq_store_limit": "1 gb",
+        "activemq_connectors": [{"protocol": "stomp"}, {"protocol": "openwire"}],
         "endpoint_user": "shop",
         "endpoint_password": shop,
         "shop_password": shop,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING
 
@@ -44,8 +45,25 @@ def print_table(run: Run, stream: IO[str], env: Mapping[str, str]) -> None:
         ):
             if text:
                 _print_indented(console, label, text)
+    for words in _inside(run):
+        console.print()
+        console.print("To see the same from inside the hosts:")
+        console.print(f"  {words}", soft_wrap=True)
     console.print()
     console.print(f"{run.summary()}.", style="bold green" if run.exit_code() == 0 else "bold red")
+
+
+def _inside(run: Run) -> list[str]:
+    """Return the commands that look for the cause on the hosts of brokers of which a probe failed."""
+    failed = {one.broker for one in run.results if one.status in (Status.FAIL, Status.ERROR)}
+    hosts: dict[str, list[str]] = {}
+    for broker in run.brokers:
+        if broker.name in failed and broker.inventory:
+            hosts.setdefault(broker.inventory, []).append(broker.name)
+    return [
+        f"ansible-playbook -i {shlex.quote(inventory)} playbooks/doctor.yml --limit {','.join(names)}"
+        for inventory, names in hosts.items()
+    ]
 
 
 def _print_broker(console: Console, broker: Broker, results: list[Result]) -> None:

@@ -3,7 +3,9 @@
 pika raises one and the same error for an OpenWire port, an HTTP port, an AMQP 1.0 broker, a TLS port and a
 closed connection, and stomp.py an empty one for everything, so a failed connection is looked at again on a
 raw socket. Sources of the signatures: AMQP 0-9-1, 4.2.2 (protocol header, method frame); AMQP 1.0, part 2.2;
-ActiveMQ's WireFormatNegotiator, which sends WireFormatInfo unasked; RFC 8446, 5.1 (alert record); STOMP 1.2.
+ActiveMQ's WireFormatNegotiator, which sends WireFormatInfo unasked; RFC 8446, 5.1 (alert record); STOMP 1.2;
+MQTT 3.1.1, 3.2 (CONNACK); Erlang's distribution protocol (NAMES_REQ of epmd); the PROXY protocol, version 1; Redis'
+RESP.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import socket
 import time
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from probes.wire.waiting import dial, ended, spawn
 
@@ -28,6 +31,12 @@ DRIP_SECONDS = 0.25
 AMQP_0_9_1_HEADER = b"AMQP\x00\x00\x09\x01"
 # A version that no broker has: a STOMP server answers with an ERROR frame and sees no login attempt.
 STOMP_QUESTION = b"CONNECT\naccept-version:0.0\nhost:/\n\n\x00"
+# What is silent, or closes, may wait for one of these. An MQTT broker refuses a session that is to be kept without
+# an id to keep it by (MQTT 3.1.1, 3.1.3.1), and does so before it looks at a login.
+FURTHER_SECONDS = 0.5
+MQTT_QUESTION = b"\x10\x0c\x00\x04MQTT\x04\x00\x00\x05\x00\x00"
+EPMD_QUESTION = b"\x00\x01n"
+PROXY_QUESTION = b"PROXY TCP4 127.0.0.1 127.0.0.1 65535 5672\r\n" + AMQP_0_9_1_HEADER
 
 
 class Speaks(StrEnum):
@@ -40,6 +49,10 @@ class Speaks(StrEnum):
     HTTP = "HTTP"
     TLS = "TLS"
     SSH = "SSH"
+    MQTT = "MQTT"
+    EPMD = "the protocol of epmd, Erlang's port mapper"
+    REDIS = "Redis' protocol"
+    PROXY = "the PROXY protocol"
     UNKNOWN = "something unknown"
     SILENT = "nothing"  # accepts the connection and does not answer
     CLOSES = "closes"  # accepts the connection and closes it without a word
@@ -119,6 +132,10 @@ def signature(data: bytes) -> Speaks:
         return Speaks.HTTP
     if data.startswith(b"SSH-"):
         return Speaks.SSH
+    if data[:1] == b"\x20" and data[1:2] in (b"\x02", b"\x03"):  # a CONNACK, and the length of its rest
+        return Speaks.MQTT
+    if data.startswith((b"-ERR ", b"-NOAUTH ", b"-DENIED ")):
+        return Speaks.REDIS
     if data.lstrip(b"\r\n").startswith((b"ERROR\n", b"ERROR\r\n", b"CONNECTED\n", b"CONNECTED\r\n")):
         return Speaks.STOMP
     return Speaks.UNKNOWN
@@ -141,6 +158,10 @@ def classify(host: str, port: int, connect_seconds: float, answer_seconds: float
             heard = _ask(host, port, left, answer_seconds)
     except (OSError, UnicodeError) as error:
         return _failed(host, port, error)
+    if heard is None or not heard.data:
+        further = _further(host, port, left)
+        if further is not None:
+            return Port(host, port, further)
     if heard is None:
         return Port(host, port, Speaks.SILENT)
     speaks = signature(heard.data)
@@ -161,6 +182,28 @@ def _ask(host: str, port: int, connect_seconds: float, answer_seconds: float) ->
         return asked
     late = header.result() if ended(header, connect_seconds + HEADER_ALONE_SECONDS) else None
     return late if late is not None and late.data else asked
+
+
+def _further(host: str, port: int, connect_seconds: float) -> Speaks | None:
+    """Ask a peer that has said nothing in the protocols of others; None if it knows none of them."""
+    mqtt, epmd, proxy = (
+        spawn(partial(_quietly, host, port, connect_seconds, question))
+        for question in (MQTT_QUESTION, EPMD_QUESTION, PROXY_QUESTION)
+    )
+    if signature(mqtt.result()) is Speaks.MQTT:
+        return Speaks.MQTT
+    if epmd.result()[:4] == port.to_bytes(4, "big"):  # it begins with its own port
+        return Speaks.EPMD
+    return Speaks.PROXY if signature(proxy.result()) is Speaks.AMQP_0_9_1 else None
+
+
+def _quietly(host: str, port: int, connect_seconds: float, question: bytes) -> bytes:
+    """Return the answer to a question, b"" where there is none."""
+    try:
+        heard = _converse(host, port, connect_seconds, question, FURTHER_SECONDS)
+    except OSError:
+        return b""
+    return heard.data if heard is not None else b""
 
 
 _SPEAKS_TEXT = (Speaks.HTTP, Speaks.SSH, Speaks.STOMP, Speaks.UNKNOWN)

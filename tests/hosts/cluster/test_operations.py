@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import hosts
 import pytest
-from clusters import INVENTORY, NAME, Cluster
+from clusters import INVENTORY, NAME, Cluster, cut_off
 
 pytestmark = pytest.mark.drill
 
@@ -23,17 +22,6 @@ def cluster(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller
     found.run("site.yml").succeeded()
     found.declare("replicated", "quorum", found.hosts[0])
     return found
-
-
-@contextmanager
-def cut_off(cluster: Cluster, at: int) -> Iterator[None]:
-    """Let no packet pass between a member and the others."""
-    others = [one.address for one in cluster.hosts if one is not cluster.hosts[at]]
-    cluster.hosts[at].run("; ".join(f"ip route add blackhole {address}" for address in others))
-    try:
-        yield
-    finally:
-        cluster.hosts[at].run("; ".join(f"ip route del blackhole {address}" for address in others))
 
 
 def test_of_two_operators_the_second_is_refused_and_told_who_is_first(cluster: Cluster) -> None:

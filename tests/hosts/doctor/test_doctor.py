@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 import time
 from collections.abc import Callable
 
@@ -84,6 +86,43 @@ def test_no_secret_is_in_what_it_prints_and_writes(sites: Callable[[str], Site])
     assert {path.stat().st_mode & 0o777 for path in directory.iterdir()} == {0o600}
 
 
+def test_what_is_packed_for_a_supporter_has_files_logs_and_state_and_no_secret(
+    sites: Callable[[str], Site],
+) -> None:
+    """Secrets are planted in a file of each type, and in a log."""
+    site = sites(IN_BRIEF)
+    planted = "Zq7-plAnted"
+    site.host.run(
+        f"""
+        echo '{planted}' | tee /var/log/rabbitmq/planted.log
+        echo 'default_pass = {planted}' > /etc/rabbitmq/old.conf
+        echo '[{{rabbit, [{{default_pass, <<"{planted}">>}}]}}].' > /etc/rabbitmq/old.config
+        echo '{{"uri": "amqp://x:{planted}@far/v", "password_hash": "{planted}"}}' > /etc/rabbitmq/old.json
+        printf -- '-----BEGIN PRIVATE KEY-----\n{planted}\n-----END PRIVATE KEY-----\n' > /etc/rabbitmq/old.pem
+        mkdir -p /etc/activemq/old; echo 'x={planted}' > /etc/activemq/old/users.properties
+        """
+    )
+    directory = site.controller.directory / "bundle"
+    try:
+        site.run("playbooks/doctor.yml", "-vvv", doctor_dir=str(directory), doctor_bundle=True)
+    finally:
+        site.host.run("rm -r /etc/rabbitmq/old.* /var/log/rabbitmq/planted.log /etc/activemq/old")
+    archive = directory / f"{site.host.name}.tar.gz"
+    assert archive.stat().st_mode & 0o777 == 0o600
+    with tarfile.open(archive) as packed:
+        members = {one.name: (packed.extractfile(one) or io.BytesIO()).read().decode() for one in packed}
+    for name in (
+        "etc/rabbitmq/rabbitmq.conf",
+        "etc/rabbitmq/old.conf",
+        "var/log/rabbitmq/planted.log",
+        "systemd.txt",
+    ):
+        assert members[f"{site.host.name}/{name}"].strip()
+    everything = "".join(members.values())
+    known = ("rabbitmq_erlang_cookie", "rabbitmq_admin_password", "shop_password")
+    assert [one for one in (planted, *(site.values[name] for name in known)) if one in everything] == []
+
+
 def test_hosts_that_cannot_be_reached_or_are_bare_are_findings(sites: Callable[[str], Site]) -> None:
     site = sites(IN_BRIEF)
     directory = site.controller.directory / "away"
@@ -91,7 +130,7 @@ def test_hosts_that_cannot_be_reached_or_are_bare_are_findings(sites: Callable[[
         {
             "rabbitmq": {
                 "hosts": {"nobody": {"ansible_host": "127.0.0.1", "ansible_port": 9}, site.host.name: {}},
-                "vars": {"doctor_dir": str(directory)},
+                "vars": {"doctor_dir": str(directory), "doctor_since": time.time()},
             }
         }
     )

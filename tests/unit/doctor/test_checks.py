@@ -240,6 +240,13 @@ def test_what_the_role_wrote_and_has_put_in_force_is_no_finding() -> None:
     assert rows({"mq1": sample.reading(node)}) == {"mq1": []}
 
 
+def test_what_is_accepted_is_no_finding() -> None:
+    reading = sample.reading(sample.node())
+    reading["rabbitmq"]["answer"]["view"]["drained"] = True
+    (patient,) = diagnose({"mq1": reading}, {}, {}, 900.0, ["drained"])
+    assert patient.findings == ()
+
+
 def test_old_kills_and_small_skews_are_no_finding() -> None:
     reading = sample.reading(sample.node())
     reading["machine"]["oom"] = [{"at": sample.NOW - 200_000, "process": "beam.smp"}]
@@ -266,13 +273,19 @@ def test_members_that_do_not_see_one_that_runs_disagree() -> None:
     assert rows(readings) == {"mq1": [], "mq2": ["members-disagree"], "mq3": []}
 
 
-def test_a_member_that_does_not_run_is_named_once_where_it_is() -> None:
+def test_why_a_member_does_not_run_is_said_where_it_is() -> None:
     names = ["rabbit@mq1", "rabbit@mq2"]
     nodes = {f"mq{n}": sample.node(f"rabbit@mq{n}", names) for n in (1, 2)}
     nodes["mq1"]["answer"]["view"]["sees"] = ["rabbit@mq1"]
     nodes["mq2"]["unit"]["ActiveState"], nodes["mq2"]["answer"] = "inactive", None
     readings = {host: sample.reading(one) for host, one in nodes.items()}
-    assert rows(readings) == {"mq1": ["member-down"], "mq2": ["broker-stopped"]}
+    assert rows(readings) == {"mq1": [], "mq2": ["broker-stopped"]}
+
+
+def test_a_member_that_was_not_read_is_away_where_that_is_seen() -> None:
+    node = sample.node("rabbit@mq1", ["rabbit@mq1", "rabbit@mq2"])
+    node["answer"]["view"]["sees"] = ["rabbit@mq1"]
+    assert rows({"mq1": sample.reading(node)}) == {"mq1": ["member-down"]}
 
 
 def test_the_cookie_that_differs_is_that_of_the_few() -> None:

@@ -95,7 +95,7 @@ def test_every_command_of_rabbitmqctl_that_is_advised_exists() -> None:
 
 def test_every_option_of_smoke_that_is_advised_exists() -> None:
     known = {option for action in smoke._parser()._actions for option in action.option_strings}
-    foreign = {"--network", "--all"}  # podman's, systemctl's
+    foreign = {"--network", "--all", "--limit"}  # podman's, systemctl's, ansible-playbook's
     told = {
         name
         for _, text in sentences()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 
 import pytest
 from loopback import Handler, answers, closes, server, silent, speaks_first
@@ -20,6 +21,7 @@ CONNECTION_START = b"\x01\x00\x00\x00\x00\x01\xf8\x00\x0a\x00\x0a\x00\x09"
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classify_module, "LISTEN_SECONDS", 0.1)
     monkeypatch.setattr(classify_module, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(classify_module, "FURTHER_SECONDS", 0.2)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,10 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
         (b"SSH-2.0-OpenSSH_9.2\r\n", Speaks.SSH),
         (b"ERROR\nmessage:Version mismatch\n\n\x00", Speaks.STOMP),
         (b"\nCONNECTED\nversion:1.2\n\n\x00", Speaks.STOMP),
+        (b"\x20\x02\x00\x01", Speaks.MQTT),
+        (b"\x20\x03\x00\x84\x00", Speaks.MQTT),
+        (b"-ERR unknown command 'CONNECT'\r\n", Speaks.REDIS),
+        (b"-NOAUTH Authentication required.\r\n", Speaks.REDIS),
         (b"220 mail ready\r\n", Speaks.UNKNOWN),
         (b"ERRORS happen", Speaks.UNKNOWN),
         (b"\x00\x00\x01\x43\x02ActiveMQ", Speaks.UNKNOWN),
@@ -185,3 +191,33 @@ def test_a_header_cut_short_is_a_drip_and_a_short_word_is_not() -> None:
         assert classify("127.0.0.1", port, 1).drips.startswith("2 bytes in")
     with server(then_waits(b"+OK\r\n")) as port:
         assert classify("127.0.0.1", port, 1).drips == ""
+
+
+def _knows(question: bytes, answer: Callable[[int], bytes], port: list[int]) -> Handler:
+    """A server that is silent for everything but one question."""
+
+    def handler(peer: socket.socket) -> None:
+        while said := peer.recv(256):
+            if said.startswith(question):
+                peer.sendall(answer(port[0]))
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "speaks"),
+    [
+        (b"\x10", lambda _: b"\x20\x02\x00\x01", Speaks.MQTT),
+        (b"\x00\x01n", lambda port: port.to_bytes(4, "big") + b"name rabbit at port 25672\n", Speaks.EPMD),
+        (b"\x00\x01n", lambda _: b"\x00\x00\x00\x07", Speaks.SILENT),
+        (b"PROXY ", lambda _: CONNECTION_START, Speaks.PROXY),
+        (b"CONNECT\n", lambda _: b"-ERR unknown command 'CONNECT'\r\n", Speaks.REDIS),
+    ],
+)
+def test_what_waits_for_its_own_protocol_is_asked_in_it(
+    question: bytes, answer: Callable[[int], bytes], speaks: Speaks
+) -> None:
+    there: list[int] = []
+    with server(_knows(question, answer, there)) as port:
+        there.append(port)
+        assert classify("127.0.0.1", port, 1).speaks is speaks

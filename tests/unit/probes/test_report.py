@@ -259,3 +259,11 @@ def test_what_probes_measured_is_exact_and_labelled_by_broker_even_where_they_fa
     assert wanted in lines
     assert 'brokerkit_broker_clock_offset_seconds{broker="rabbit1"} -2.25' in lines
     assert not [line for line in lines if "deprecated" in line]
+
+
+def test_who_looks_inside_is_named_where_an_inventory_is_known() -> None:
+    known = Broker("rabbit1", "rabbitmq", "10.0.0.1", "smoke", "geheim-4711", inventory="inventory/my prod")
+    words = "ansible-playbook -i 'inventory/my prod' playbooks/doctor.yml --limit rabbit1"
+    assert words in table(run(FAILED, brokers=(known,)))
+    assert "doctor.yml" not in table(run(PASSED, brokers=(known,)))
+    assert "doctor.yml" not in table(run(FAILED))

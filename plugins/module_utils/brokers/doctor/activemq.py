@@ -149,7 +149,7 @@ def _log(
 ) -> dict[str, Any]:
     journal = logs.lines(logs.journal(name))
     places = [f"{data}/activemq.log"] if data else ["/var/log/activemq/*.log"]
-    own = [logs.lines(logs.tail(path)) for path in logs.newest(places, 1)]
+    own = [logs.of_file(path) for path in logs.newest(places, 1)]
     if state == "active":
         lines = [line for part in (*own, journal) for line in part if line.at >= after]
         return {

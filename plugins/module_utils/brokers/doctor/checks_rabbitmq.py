@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ..versions import upstream
@@ -283,7 +283,8 @@ def cluster(nodes: Mapping[str, Reading], clusters: Mapping[str, str]) -> Iterat
     answers = {host: one["answer"] for host, one in nodes.items() if one["answer"]}
     hosts = {answer["node"]: host for host, answer in answers.items()}
     yield from _partitions(answers)
-    yield from _views(answers, hosts)
+    silent = {one["node"] for one in nodes.values() if not one["answer"]}
+    yield from _views(answers, hosts, silent)
     yield from _cookies(nodes, clusters)
 
 
@@ -296,10 +297,13 @@ def _partitions(answers: Mapping[str, Reading]) -> Iterator[Finding]:
             yield Finding("partition", host, saw, details, RABBITMQ, "", answer["version"])
 
 
-def _views(answers: Mapping[str, Reading], hosts: Mapping[str, str]) -> Iterator[Finding]:
+def _views(
+    answers: Mapping[str, Reading], hosts: Mapping[str, str], silent: Collection[str]
+) -> Iterator[Finding]:
+    """Yield the members that others do not see; of those that are `silent` their own hosts say why."""
     blind: dict[str, list[str]] = {}
     for answer in answers.values():
-        for name in {*answer["view"]["members"]} - {*answer["view"]["sees"]}:
+        for name in {*answer["view"]["members"]} - {*answer["view"]["sees"]} - {*silent}:
             blind.setdefault(name, []).append(answer["node"])
     for name, seers in sorted(blind.items()):
         host = hosts.get(name)

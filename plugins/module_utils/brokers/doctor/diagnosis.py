@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +25,13 @@ def diagnose(
     skew: Mapping[str, float],
     clusters: Mapping[str, str],
     recent: float,
+    accepted: Collection[str] = (),
 ) -> list[Patient]:
     """Return the hosts in the order of `readings`, each with its findings.
 
     A reading is what the module broker_doctor_info returned; None where the host could not be reached. `skew` is by how
     many seconds its clock is ahead, `clusters` the rabbitmq_cluster_name of each, `recent` for how long a line counted.
+    Rows that are `accepted` are no findings.
     """
     found: list[Finding] = []
     nodes: dict[str, Reading] = {}
@@ -47,7 +49,7 @@ def diagnose(
         if not node and not reading["activemq"]:
             found.append(Finding("no-broker", host, "Neither RabbitMQ nor ActiveMQ is installed."))
     found += checks_rabbitmq.cluster(nodes, clusters)
-    kept = ordered(found)
+    kept = [one for one in ordered(found) if one.row not in accepted]
     return [
         Patient(
             host,

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 TAIL = 1 << 20  # bytes of a file that are read
 LONGEST = 400  # letters of a line that are kept
 FIELD = 120  # letters of what a pattern's group found
+_UNTIMED = 60  # lines of a log without times, such as what a program printed when it ended
 _JOURNAL_LINES = "1500"
 
 # 2026-11-29 18:43:51.123456+00:00 (RabbitMQ 3.9 on), 2026-11-29 18:43:51.123 (3.8, local time),
@@ -126,6 +127,18 @@ def tail(path: str, size: int = TAIL) -> str:
             return handle.read(size).decode(errors="replace").replace("\0", "")
     except OSError:
         return ""
+
+
+def of_file(path: str) -> list[Line]:
+    """Return the last lines of a log. Where none has a time, the last of all have that of the file."""
+    found = lines(tail(path))
+    if any(line.at for line in found):
+        return found
+    try:
+        written = os.stat(path).st_mtime
+    except OSError:
+        return []
+    return [Line(written, line.text) for line in found[-_UNTIMED:]]
 
 
 def newest(patterns: Iterable[str], most: int = 2) -> list[str]:

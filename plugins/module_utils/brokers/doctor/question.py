@@ -31,15 +31,16 @@ Leader = fun(Q) -> {Ra, _} = amqqueue:get_pid(Q), case Or(fun() -> ra_leaderboar
 Leaderless = [Named(amqqueue:get_name(Q)) || Q <- Quorum, lists:member(node(), Of(Q)), Here(Q) * 2 > length(Of(Q)),
     Or(fun() -> Leader(Q) end, unknown) =:= none],
 Short = [Named(amqqueue:get_name(Q)) || Q <- Quorum, Here(Q) * 2 > length(Of(Q)), Here(Q) < length(Of(Q))],
-Away = [Named(amqqueue:get_name(Q)) || Q <- Queues, amqqueue:get_type(Q) =:= rabbit_classic_queue,
-    amqqueue:is_durable(Q), Or(fun() -> not lists:member(node(amqqueue:get_pid(Q)), Reached) end, false)],
+Vhosts = Or(fun() -> rabbit_vhost:list_names() end, []),
+AwayOf = fun(V) -> Or(fun() -> [Q || Q <- rabbit_amqqueue:list_down(V),
+    amqqueue:get_type(Q) =:= rabbit_classic_queue] end, []) end,
+Away = [Named(amqqueue:get_name(Q)) || V <- Vhosts, Q <- AwayOf(V)],
 Down = [Named(amqqueue:get_name(Q)) || Q <- Queues, amqqueue:get_type(Q) =:= rabbit_classic_queue,
     Or(fun() -> P = amqqueue:get_pid(Q), node(P) =:= node() andalso not is_process_alive(P) end, false)],
 Consumers = maps:from_list([{N, proplists:get_value(consumers, P, 0)} ||
     {N, P, _} <- Or(fun() -> ets:tab2list(queue_metrics) end, [])]),
 Depths = [maps:merge(Named(N), #{ready => R, unacked => U, consumers => maps:get(N, Consumers, 0)}) ||
     {N, R, U, _, _} <- Or(fun() -> ets:tab2list(queue_coarse_metrics) end, []), is_integer(R), is_integer(U)],
-Vhosts = Or(fun() -> rabbit_vhost:list_names() end, []),
 Stable = fun(P) -> not lists:member(maps:get(stability, P, stable), [experimental]) end,
 Disabled = Or(fun() -> [F || {F, P} <- maps:to_list(rabbit_feature_flags:list(disabled)), Stable(P)] end, []),
 Deprecated = Or(fun() -> [Text(case F of #{name := N} -> N; _ -> proplists:get_value(name, F) end) ||

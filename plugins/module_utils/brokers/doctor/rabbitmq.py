@@ -176,7 +176,10 @@ def _log(
     patterns: Mapping[str, Mapping[str, str]], unit: Mapping[str, str], running: bool, after: float
 ) -> Any:
     """Return the matches of the patterns that count, and the last words of a node that is down."""
-    own = [logs.lines(logs.tail(path)) for path in logs.newest([f"{LOGS}/*.log"], 1)]
+    paths = glob.glob(f"{LOGS}/*.log")
+    # Debian has what a node prints to its standard output in a file as well, the words of a failed start among them.
+    printed = [path for path in paths if os.path.basename(path).startswith("rabbitmq-server")]
+    own = [logs.of_file(path) for path in logs.newest(set(paths) - set(printed), 1)]
     journal = logs.lines(logs.journal(UNIT))
     if running:
         lines = [line for part in (*own, journal) for line in part if line.at >= after]
@@ -184,7 +187,8 @@ def _log(
             "found": logs.matches(lines, {**patterns.get("running", {}), **patterns.get("any", {})}),
             "last": [],
         }
-    lines = logs.of_last_start(own, journal, _START, unit.get("ActiveState") == "activating")
+    parts = [*(logs.of_file(path) for path in sorted(printed, reverse=True)), *own]
+    lines = logs.of_last_start(parts, journal, _START, unit.get("ActiveState") == "activating")
     # What a node said while it was well is not why it was stopped.
     wanted = (
         {}

@@ -1,0 +1,124 @@
+"""playbooks/doctor.yml on three hosts that are one cluster, in the states that only a cluster gets into."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import hosts
+import pytest
+from clusters import Cluster, cut_off
+from doctor_site import INVENTORY
+
+pytestmark = pytest.mark.drill
+
+COOKIE = "/var/lib/rabbitmq/.erlang.cookie"
+START = "systemctl start rabbitmq-server"
+
+
+@pytest.fixture(scope="module")
+def cluster(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller) -> Cluster:
+    """Three hosts that are one cluster, with a quorum queue and a classic one."""
+    members = fresh(*(f"dr-4-0-{letter}" for letter in "abc"))
+    found = Cluster(members, controller, hosts.settings(), inventory=INVENTORY)
+    found.run("site.yml").succeeded()
+    found.declare("replicated", "quorum", found.hosts[0])
+    found.declare("single", "classic", found.hosts[2])
+    return found
+
+
+def findings(cluster: Cluster, since: float) -> dict[str, list[dict[str, Any]]]:
+    """What the doctor finds on each host; lines of logs count from a moment on."""
+    directory = cluster.controller.directory / "doctor"
+    run = cluster.run("playbooks/doctor.yml", doctor_dir=str(directory), doctor_since=since)
+    assert (directory / "report.json").exists(), run.output
+    report = json.loads((directory / "report.json").read_text(encoding="utf-8"))
+    return {one["host"]: one["findings"] for one in report["hosts"]}
+
+
+def rows(found: dict[str, list[dict[str, Any]]]) -> list[list[str]]:
+    """The names of the rows, host by host."""
+    return [[one["id"] for one in each] for each in found.values()]
+
+
+@contextmanager
+def healed(cluster: Cluster) -> Iterator[float]:
+    """A state that is over when the block is: nothing is found of it after that."""
+    yield time.time() - 1
+    hosts.wait_for("the cluster to be whole", cluster.is_whole, 240, 3)
+    assert rows(findings(cluster, time.time())) == [[], [], []]
+
+
+def test_nothing_is_found_in_a_healthy_cluster(cluster: Cluster) -> None:
+    assert rows(findings(cluster, time.time() - 3600)) == [[], [], []]
+
+
+def test_a_member_that_was_stopped(cluster: Cluster) -> None:
+    with healed(cluster) as began:
+        cluster.hosts[2].run("systemctl stop rabbitmq-server")
+        first, second, third = rows(findings(cluster, began))
+        assert third[0] == "broker-stopped"
+        assert "under-replicated" in first and "classic-queue-away" in first
+        assert "under-replicated" in second
+        cluster.hosts[2].run(START)
+
+
+def test_a_majority_that_is_gone(cluster: Cluster) -> None:
+    with healed(cluster) as began:
+        for one in cluster.hosts[1:]:
+            one.run("systemctl stop rabbitmq-server")
+        first, *others = rows(findings(cluster, began))
+        assert first[0] == "no-majority"
+        assert [one[0] for one in others] == ["broker-stopped"] * 2
+        for one in cluster.hosts[1:]:
+            one.run(START)
+
+
+def test_members_that_wait_for_each_other(cluster: Cluster) -> None:
+    with healed(cluster) as began:
+        for one in cluster.hosts:
+            one.run("systemctl stop rabbitmq-server")
+        cluster.hosts[0].run("systemctl start --no-block rabbitmq-server; sleep 70")
+        first, *others = rows(findings(cluster, began))
+        assert "waiting-for-members" in first[:2]
+        assert [one[0] for one in others] == ["broker-stopped"] * 2
+        cluster.run("playbooks/rabbitmq_start.yml").succeeded()
+
+
+def test_another_cookie_on_one_member(cluster: Cluster) -> None:
+    host = cluster.hosts[1]
+    with healed(cluster) as began:
+        host.run(
+            f"cp -p {COOKIE} /var/tmp/kept; chmod u+w {COOKIE}; echo another > {COOKIE}; chmod 400 {COOKIE}"
+        )
+        found = rows(findings(cluster, began))
+        assert "cookies-differ" in found[1][:2] and found[0] == found[2] == []
+        host.run(f"cp -p /var/tmp/kept {COOKIE}")
+
+
+def test_a_member_in_maintenance(cluster: Cluster) -> None:
+    with healed(cluster) as began:
+        cluster.run("playbooks/rabbitmq_drain.yml", "--limit", cluster.names[0]).succeeded()
+        assert rows(findings(cluster, began))[0] == ["drained"]
+        cluster.run("playbooks/rabbitmq_revive.yml", "--limit", cluster.names[0]).succeeded()
+
+
+def test_a_partition_that_stays(cluster: Cluster) -> None:
+    with healed(cluster) as began:
+        for one in cluster.hosts:
+            one.evaluate("application:set_env(rabbit, cluster_partition_handling, ignore).")
+        with cut_off(cluster, 2):
+            hosts.wait_for("its other side", lambda: cluster.views()[2][2] == [cluster.nodes[2]], 150, 2)
+        hosts.wait_for(
+            "the partition",
+            lambda: "cannot communicate" in cluster.hosts[0].run("rabbitmqctl --quiet cluster_status"),
+            60,
+            2,
+        )
+        found = rows(findings(cluster, began))
+        assert all("partition" in one[:2] for one in found if one), found
+        assert any("partition" in one for one in found)
+        cluster.run("playbooks/rabbitmq_heal.yml").succeeded()
