@@ -14,13 +14,15 @@ import sys
 
 import declaring
 import provisioning
+import relaying_rate
 from measuring import ROOT, Bench
 
-# Each part with its inventory: a host of the broker's group, and one of the group byhand.
+# Each part with its inventory: a host of the broker's group, and one of the group byhand where there is another way.
 PARTS = {
     "rabbitmq": (provisioning.rabbitmq, "inventory"),
     "activemq": (provisioning.activemq, "inventory_activemq"),
     "topology": (declaring.report, "inventory"),
+    "relay": (relaying_rate.report, "inventory_relay"),
 }
 
 
