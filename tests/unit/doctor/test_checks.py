@@ -240,6 +240,12 @@ def test_what_the_role_wrote_and_has_put_in_force_is_no_finding() -> None:
     assert rows({"mq1": sample.reading(node)}) == {"mq1": []}
 
 
+def test_flags_that_a_new_node_has_off_are_no_finding() -> None:
+    node = sample.node()
+    node["answer"]["flags_off"] = ["drop_unroutable_metric", "empty_basic_get_metric"]
+    assert rows({"mq1": sample.reading(node)}) == {"mq1": []}
+
+
 def test_what_is_accepted_is_no_finding() -> None:
     reading = sample.reading(sample.node())
     reading["rabbitmq"]["answer"]["view"]["drained"] = True

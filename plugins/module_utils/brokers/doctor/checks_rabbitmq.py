@@ -15,6 +15,8 @@ _PORTS = [25672, 4369, 5672, 5671, 15672, 15671, 61613, 61614, 1883, 8883, 15692
 _ALARMS = {"memory": "memory-alarm", "disk": "disk-alarm", "file_descriptor_limit": "file-descriptor-alarm"}
 # Used by every node of these versions, whatever its clients do.
 _ALWAYS_USED = ("management_metrics_collection",)
+# RabbitMQ 3.8 leaves these flags of its management plugin off on a new node.
+_OFF_WHEN_NEW = ("drop_unroutable_metric", "empty_basic_get_metric")
 _SLACK = 5.0  # seconds between the end of a converge and the start that it makes
 
 
@@ -241,7 +243,7 @@ def _upkeep(host: str, answer: Reading) -> Iterator[Finding]:
     if answer["view"]["drained"]:
         saw = f"{answer['node']} is in maintenance."
         yield Finding("drained", host, saw, {"node": answer["node"]}, RABBITMQ, "", version)
-    flags = answer["flags_off"]
+    flags = [one for one in answer["flags_off"] if one not in _OFF_WHEN_NEW]
     if flags:
         details = {"count": len(flags), "flags": ", ".join(sorted(flags)[:5])}
         yield Finding(
