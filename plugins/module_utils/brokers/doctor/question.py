@@ -1,7 +1,7 @@
 """What a RabbitMQ node that runs is asked by the doctor, in one call: its view of the cluster, its limits, its queues.
 
 Nothing in it waits for a queue's process or for another node longer than members.VIEW does, so that a node in trouble
-answers. Source of the calls: rabbit, vm_memory_monitor, rabbit_disk_monitor, rabbit_core_metrics and
+answers. A replica that does not run, as in maintenance, does not know who leads. Source of the calls: rabbit, vm_memory_monitor, rabbit_disk_monitor, rabbit_core_metrics and
 rabbit_quorum_queue of 3.8 to 4.3.
 """
 
@@ -26,7 +26,7 @@ Of = fun(Q) -> Or(fun() -> Names(maps:get(nodes, amqqueue:get_type_state(Q), [])
 Quorum = [Q || Q <- Queues, amqqueue:get_type(Q) =:= rabbit_quorum_queue],
 Here = fun(Q) -> length([N || N <- Of(Q), lists:member(N, Reached)]) end,
 NoMajority = [Named(amqqueue:get_name(Q)) || Q <- Quorum, Of(Q) =/= [], Here(Q) * 2 =< length(Of(Q))],
-Leader = fun(Q) -> {Ra, _} = amqqueue:get_pid(Q), case Or(fun() -> ra_leaderboard:lookup_leader(Ra) end, unknown) of
+Leader = fun(Q) -> {Ra, _} = amqqueue:get_pid(Q), case is_pid(whereis(Ra)) andalso ra_leaderboard:lookup_leader(Ra) of
     undefined -> none; {_, N} -> N; _ -> unknown end end,
 Leaderless = [Named(amqqueue:get_name(Q)) || Q <- Quorum, lists:member(node(), Of(Q)), Here(Q) * 2 > length(Of(Q)),
     Or(fun() -> Leader(Q) end, unknown) =:= none],
