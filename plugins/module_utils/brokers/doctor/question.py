@@ -1,8 +1,8 @@
 """What a RabbitMQ node that runs is asked by the doctor, in one call: its view of the cluster, its limits, its queues.
 
 Nothing in it waits for a queue's process or for another node longer than members.VIEW does, so that a node in trouble
-answers. A replica that does not run, as in maintenance, does not know who leads. Source of the calls: rabbit, vm_memory_monitor, rabbit_disk_monitor, rabbit_core_metrics and
-rabbit_quorum_queue of 3.8 to 4.3.
+answers. A replica that does not run, as in maintenance, does not know who leads. Source of the calls: rabbit,
+vm_memory_monitor, rabbit_disk_monitor, rabbit_core_metrics and rabbit_quorum_queue of 3.8 to 4.3.
 """
 
 from __future__ import annotations
