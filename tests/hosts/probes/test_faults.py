@@ -9,8 +9,9 @@ import pytest
 from broken import Node
 from probes.registry import all_probes, select
 
-# Those of TLS and of a cluster's members have tests of their own.
-NAMES = {probe.name for probe in select(all_probes(), [], ["tls", "cluster"]) if "rabbitmq" in probe.kinds}
+# Those of TLS, of a cluster's members and of relays have tests of their own.
+OTHERS = ["tls", "cluster", "relay"]
+NAMES = {probe.name for probe in select(all_probes(), [], OTHERS) if "rabbitmq" in probe.kinds}
 # Probes that need a message to go through; redeclare and connect do not.
 MESSAGES = {name for name in NAMES if name.startswith("amqp.")} - {"amqp.connect", "amqp.redeclare"}
 STOMP = {name for name in NAMES if name.startswith("stomp.")}
