@@ -12,16 +12,12 @@ _DISK = {"free": 50 * GB, "total": 100 * GB, "inodes": 1_000_000, "inodes_free":
 _MACHINE: dict[str, Any] = {
     "hostname": "mq1",
     "os": "Debian GNU/Linux 13 (trixie)",
-    "resolves": {"mq1": ["10.0.0.1"]},
-    "foreign": [],
     "memory": {"MemTotal": 8 * GB, "MemAvailable": 4 * GB, "SwapTotal": 0, "SwapFree": 0},
     "disks": {"/var/lib/rabbitmq": _DISK},
     "clock": True,
     "listeners": [{"address": "127.0.0.1", "port": 4369, "pid": 1, "process": "epmd"}],
-    "epmd": {"names": {"rabbit": 25672}, "error": ""},
     "oom": [],
     "interrupted": False,
-    "container": False,
     "now": NOW,
 }
 _UNIT = {
@@ -81,7 +77,6 @@ def node(name: str = "rabbit@mq1", members: list[str] | None = None) -> dict[str
     return copy.deepcopy(
         {
             "packages": {"rabbitmq-server": {"state": "ii", "version": "4.0.5-6"}},
-            "held": False,
             "unit": _UNIT,
             "process": _PROCESS,
             "strangers": [],
@@ -90,7 +85,6 @@ def node(name: str = "rabbit@mq1", members: list[str] | None = None) -> dict[str
             "node_foreign": [],
             "cookie": {"mode": 0o400, "owner": "rabbitmq", "written": NOW - 9000},
             "cookie_digest": "a" * 64,
-            "root_cookie_digest": "",
             "configuration": {"/etc/rabbitmq/rabbitmq.conf": owner},
             "started": NOW - 4000,
             "applied": {"written": NOW - 4100, "pending": False},
@@ -113,8 +107,6 @@ def instance() -> dict[str, Any]:
             "process": _PROCESS,
             "heap": 512 << 20,
             "file": "/etc/activemq/main/activemq.xml",
-            "file_written": NOW - 9000,
-            "started": NOW - 4000,
             "settings": {"store": "/var/lib/activemq/main/kahadb", "storeUsage": 10 * GB},
             "version": "5.17.2",
             "disks": {"/var/lib/activemq/main/kahadb": _DISK},

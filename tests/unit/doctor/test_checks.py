@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import doctor_readings as sample
 import pytest
 from brokers import knowledge
 from brokers.doctor.diagnosis import diagnose
+from role_files import ROOT
 
 GB = sample.GB
 
@@ -327,7 +329,16 @@ def test_what_another_finding_explains_is_left_out_and_urgent_ones_come_first() 
     assert rows({"mq1": sample.reading(node)}) == {"mq1": ["process-stopped", "unit-disabled"]}
 
 
-def test_every_check_has_its_row() -> None:
-    assert {"broker-restarts", "broker-down"} <= {
-        row.id for row in knowledge.table().rows.values() if row.last_resort
-    }
+def test_every_row_is_found_by_something_and_everything_that_is_found_has_a_row() -> None:
+    """By a pattern for logs, by a check, or by an alert."""
+    library = ROOT / "plugins/module_utils/brokers"
+    checks = "".join(path.read_text(encoding="utf-8") for path in (library / "doctor").glob("*.py"))
+    alerts = "".join(
+        path.read_text(encoding="utf-8") for path in (library / "monitoring/alerts").glob("*.yml")
+    )
+    rows = knowledge.table().rows
+    named = set(re.findall(r'"([a-z0-9-]+)"', checks))
+    alerted = set(re.findall(r"^  row: (\S+)$", alerts, re.MULTILINE))
+    assert [row.id for row in rows.values() if not row.log and row.id not in named | alerted] == []
+    raised = set(re.findall(r'(?:Finding\(|one\()\s*"([a-z0-9-]+)"', checks))
+    assert len(raised) > 20 and raised - {*rows} == set()

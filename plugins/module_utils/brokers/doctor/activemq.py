@@ -68,8 +68,6 @@ def _instance(name: str, patterns: Mapping[str, Mapping[str, str]], after: float
         "process": machine.process(pid),
         "heap": options.get("heap", 0),
         "file": options.get("file", ""),
-        "file_written": (machine.owned(options.get("file", "")) or {}).get("written", 0.0),
-        "started": facts.unit(name)["started"],
         "settings": settings,
         "version": version(words),
         "disks": {path: machine.disk(path) for path in places},

@@ -1,4 +1,4 @@
-"""The machine below the brokers: memory, disks, names, clock, packages, ports. Nothing here changes anything."""
+"""The machine below the brokers: memory, disks, clock, packages, ports. Nothing here changes anything."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from . import logs
 _OOM = re.compile(r"Out of memory: Killed process \d+ \((?P<name>[^)]+)\)|oom-kill:.*task=(?P<task>[^,]+)")
 _RELATED = re.compile(r"(beam|erl|java|epmd)")
 _MEMINFO = ("MemTotal", "MemAvailable", "SwapTotal", "SwapFree")
-EPMD_PORT = 4369
-_PATIENCE = 2.0  # seconds for epmd, on this very host
 
 
 def said(*command: str, seconds: float = 15) -> str:
@@ -45,21 +43,15 @@ def text(path: str) -> str:
 
 def read(directories: list[str]) -> dict[str, Any]:
     """Return what holds for the whole host; `directories` are those whose disks are wanted."""
-    name = socket.gethostname()
-    short = name.split(".")[0]
     return {
-        "hostname": name,
+        "hostname": socket.gethostname(),
         "os": facts.os_release(text("/etc/os-release")).get("PRETTY_NAME", ""),
-        "resolves": {short: facts.resolve(short)},
-        "foreign": facts.foreign(facts.resolve(short)),
         "memory": memory(),
         "disks": {path: disk(path) for path in directories if os.path.isdir(path)},
         "clock": clock(),
         "listeners": facts.listeners(),
-        "epmd": epmd(),
         "oom": oom(logs.kernel()),
         "interrupted": facts.interrupted(),
-        "container": bool(said("systemd-detect-virt", "--container").strip() not in ("", "none")),
         "now": time.time(),
     }
 
@@ -91,35 +83,6 @@ def clock() -> bool | None:
         return None
     told = said("timedatectl", "show", "--property=NTPSynchronized", "--value").strip()
     return {"yes": True, "no": False}.get(told)
-
-
-def epmd(port: int = EPMD_PORT) -> dict[str, Any]:
-    """Return what epmd of this host has registered: names (name: port), or why it did not say."""
-    found: dict[str, Any] = {"names": {}, "error": ""}
-    for address in _epmd_addresses(port):
-        try:
-            with socket.create_connection((address, port), _PATIENCE) as line:
-                line.settimeout(_PATIENCE)
-                line.sendall(b"\x00\x01n")  # NAMES_REQ of the distribution protocol
-                answer = b""
-                while len(answer) < 65536:
-                    piece = line.recv(4096)
-                    if not piece:
-                        break
-                    answer += piece
-        except OSError as error:
-            found["error"] = str(error)
-            continue
-        names = re.findall(r"name (\S+) at port (\d+)", answer[4:].decode(errors="replace"))
-        return {"names": {name: int(number) for name, number in names}, "error": ""}
-    return found
-
-
-def _epmd_addresses(port: int) -> list[str]:
-    """Return where epmd listens, 127.0.0.1 where nothing does."""
-    found = [one["address"] for one in facts.listeners() if one["port"] == port]
-    own = ["127.0.0.1" if one in ("0.0.0.0", "::") else one for one in found]  # noqa: S104 - compared
-    return own or ["127.0.0.1"]
 
 
 def oom(kernel: str) -> list[dict[str, Any]]:

@@ -54,7 +54,6 @@ def read(patterns: Mapping[str, Mapping[str, str]], key: str, after: float) -> d
     host = name.partition("@")[2]
     return {
         "packages": packages(),
-        "held": "rabbitmq-server" in machine.said("apt-mark", "showhold").split(),
         "unit": unit,
         "process": machine.process(_beam(pid)),
         "strangers": _strangers(pid),
@@ -63,7 +62,6 @@ def read(patterns: Mapping[str, Mapping[str, str]], key: str, after: float) -> d
         "node_foreign": facts.foreign(facts.resolve(host)) if host else [],
         "cookie": machine.owned(COOKIE),
         "cookie_digest": machine.digest(COOKIE, key),
-        "root_cookie_digest": machine.digest("/root/.erlang.cookie", key),
         "configuration": {path: machine.owned(path) for path in _files()},
         "started": facts.unit(UNIT)["started"],
         "applied": _applied(),
