@@ -38,7 +38,7 @@ _EPILOG = """exit codes: 0 done; 1 failed; 64 wrong usage or inventory; 66 not f
 or taken (a program, the subnet, an address); 75 roles changed while the host was up (freeze);
 77 no permission (neither root nor sudo).
 
-Hosts are those of the inventory that have testbed_suite (bullseye, bookworm, trixie, sid) and
+Hosts are those of the inventory that have testbed_suite (bullseye, bookworm, trixie, sid, el9) and
 ansible_host (an address of 10.61.13.0/24)."""
 
 

@@ -28,11 +28,24 @@ _HOST_PACKAGES = (
     "openssh-server",
     "procps",
     "python3",
-    "python3-apt",
     "sudo",
     "systemd",
     "systemd-sysv",
 )
+# What Ansible manages packages with: on Debian, and on the stand-in for Enterprise Linux (image/el9.sh).
+_APT = ("python3-apt",)
+_DNF = (
+    "dnf",
+    "dnf-plugins-core",
+    "logrotate",
+    "openssl",
+    "python3-dnf",
+    "python3-selinux",
+    "rpm",
+    "selinux-utils",
+    "tzdata",
+)
+_ENTERPRISE_LINUX = {"el9": "trixie"}  # and the Debian suite whose userland it has
 # More than two at a time only wait for each other: unpacking is work for the processor.
 _AT_ONCE = 2
 
@@ -57,12 +70,14 @@ class Recipe:
 
 
 def host_recipe(suite: str) -> Recipe:
-    """The image of a bare server of this Debian suite."""
+    """The image of a bare server of this suite."""
+    debian = _ENTERPRISE_LINUX.get(suite, suite)
+    scripts = ["host.sh"] if suite == debian else ["host.sh", f"{suite}.sh"]
     return Recipe(
         name=suite,
-        suite=suite,
-        packages=_HOST_PACKAGES,
-        script=(_SCRIPTS / "host.sh").read_text(encoding="utf-8"),
+        suite=debian,
+        packages=tuple(sorted(_HOST_PACKAGES + (_APT if suite == debian else _DNF))),
+        script="".join((_SCRIPTS / name).read_text(encoding="utf-8") for name in scripts),
         arguments=(f"{CACHE_ADDRESS}:{CACHE_PORT}",),
         # the unstable suite's Release file may have expired by the time it is used
         apt_options=('Acquire::Check-Valid-Until "false"',) if suite == "sid" else (),

@@ -28,7 +28,7 @@ UNFINISHED_PREFIX = "unfinished-"
 LABEL = "org.brokerkit.testbed"
 
 LOGIN = "ops"
-SUITES = ("bullseye", "bookworm", "trixie", "sid")
+SUITES = ("bullseye", "bookworm", "trixie", "sid", "el9")
 CACHE_SUITE = "bookworm"
 
 BOOT_SECONDS = 90

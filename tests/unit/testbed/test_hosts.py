@@ -27,7 +27,16 @@ def test_every_part_of_a_recipe_is_in_its_tag(field: str) -> None:
 
 def test_the_same_recipe_has_the_same_tag() -> None:
     assert images.host_recipe("sid").tag == images.host_recipe("sid").tag
-    assert len({images.host_recipe(suite).tag for suite in SUITES} | {images.cache_recipe().tag}) == 5
+    assert len({images.host_recipe(suite).tag for suite in SUITES} | {images.cache_recipe().tag}) == 6
+
+
+def test_a_stand_in_has_the_userland_of_a_debian_suite_and_its_own_package_manager() -> None:
+    recipe, debian = images.host_recipe("el9"), images.host_recipe("trixie")
+    assert (recipe.name, recipe.suite) == ("el9", "trixie")
+    assert recipe.script.startswith(debian.script)
+    assert recipe.script != debian.script
+    assert {"dnf", "python3-dnf", "rpm"} <= set(recipe.packages)
+    assert "python3-apt" not in recipe.packages
 
 
 def test_hosts_hold_nothing_that_the_project_installs() -> None:

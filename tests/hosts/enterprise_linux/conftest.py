@@ -1,0 +1,25 @@
+"""What the tests of Enterprise Linux have in common: the stand-in's hosts, and a host that serves packages to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import hosts
+import pytest
+from rpm_repositories import Repositories, serve
+
+
+@pytest.fixture(scope="module")
+def inventory() -> str:
+    """Where this folder's hosts stand."""
+    return "tests/hosts/enterprise_linux/inventory"
+
+
+@pytest.fixture(scope="module")
+def repositories(
+    fresh: Callable[..., list[hosts.Host]], tmp_path_factory: pytest.TempPathFactory
+) -> Repositories:
+    """The signed repositories: a broker and its Erlang."""
+    keys: Path = tmp_path_factory.mktemp("keys")
+    return serve(fresh("el-repo")[0], keys)

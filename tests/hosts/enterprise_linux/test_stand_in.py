@@ -1,0 +1,111 @@
+"""The stand-in for Enterprise Linux, without a role: what Ansible and dnf make of it, and a broker that dnf brings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import hosts
+import pytest
+from rpm_repositories import UPSTREAM, Repositories
+
+_DEFINITION = """[{owner}]
+name={owner}
+baseurl={uri}
+gpgcheck=1
+repo_gpgcheck=1
+gpgkey=file:///etc/pki/rpm-gpg/right
+"""
+
+
+@pytest.fixture(scope="module")
+def host(fresh: Callable[..., list[hosts.Host]]) -> hosts.Host:
+    return fresh("el-stand-in")[0]
+
+
+def use(host: hosts.Host, repositories: Repositories, name: str, key: str = "right") -> None:
+    """Have dnf know the repositories `name`, and nothing of what it read before."""
+    host.run("rm -f /etc/yum.repos.d/*; dnf -q clean all")
+    with open(repositories.key(key), encoding="utf-8") as file:
+        host.write("/etc/pki/rpm-gpg/right", file.read())
+    for owner in ("erlang", "rabbitmq"):
+        text = _DEFINITION.format(owner=owner, uri=repositories.uri(f"{name}/{owner}"))
+        host.write(f"/etc/yum.repos.d/{owner}.repo", text)
+
+
+def test_it_says_that_it_is_of_the_family(host: hosts.Host, controller: hosts.Controller) -> None:
+    home = controller.inventory({}).parent
+    command = [
+        hosts.PLAYBOOK.removesuffix("-playbook"),
+        *(
+            "-i",
+            "tests/hosts/enterprise_linux/inventory",
+            host.name,
+            "-m",
+            "ansible.builtin.setup",
+            "--one-line",
+        ),
+    ]
+    output = controller.run(command, home).succeeded().output
+    facts = json.loads(output.partition("=>")[2])["ansible_facts"]
+    wanted = {
+        "os_family": "RedHat",
+        "distribution": "Rocky",
+        "distribution_version": "9.5",
+        "distribution_major_version": "9",
+        "pkg_mgr": "dnf",
+        "service_mgr": "systemd",
+        "selinux": {"status": "disabled"},
+    }
+    assert {name: facts[f"ansible_{name}"] for name in wanted} == wanted
+
+
+def test_it_has_one_package_manager_with_one_database(host: hosts.Host) -> None:
+    assert host.attempt("command -v apt apt-get dpkg dpkg-query").returncode != 0
+    as_root = host.run("rpm -qa | sort")
+    assert "logrotate" in as_root
+    assert host.run("runuser -u ops -- rpm -qa | sort") == as_root
+    assert host.run("HOME=/nonexistent rpm -qa | sort") == as_root
+    assert host.run("dnf -q list --installed | grep -c @System").strip() == str(len(as_root.split()))
+
+
+def test_a_broker_of_its_packages_boots_and_passes_a_message(
+    host: hosts.Host, repositories: Repositories
+) -> None:
+    use(host, repositories, UPSTREAM)
+    host.run("dnf -y install rabbitmq-server", timeout=300)
+    # as upstream's: installing starts and enables nothing
+    assert host.attempt("systemctl is-active rabbitmq-server").stdout.strip() == "inactive"
+    assert host.attempt("systemctl is-enabled rabbitmq-server").stdout.strip() == "disabled"
+    host.run("systemctl start rabbitmq-server && rabbitmqctl await_startup", timeout=300)
+    host.run("rabbitmq-plugins enable rabbitmq_management")
+    host.run("rabbitmqctl import_definitions", stdin=json.dumps({"queues": [QUEUE]}))
+    assert json.loads(ask(host, "exchanges/%2F/amq.default/publish", MESSAGE)) == {"routed": True}
+    taken = json.loads(ask(host, f"queues/%2F/{QUEUE['name']}/get", {"count": 1, **TAKE}))
+    assert [message["payload"] for message in taken] == ["through a package of the family"]
+    assert host.evaluate("code:root_dir().") == '"/usr/lib64/erlang"'
+
+
+QUEUE = {"vhost": "/", "name": "stand-in", "durable": True, "auto_delete": False, "arguments": {}}
+MESSAGE = {
+    "properties": {},
+    "routing_key": QUEUE["name"],
+    "payload": "through a package of the family",
+    "payload_encoding": "string",
+}
+TAKE = {"ackmode": "ack_requeue_false", "encoding": "auto"}
+
+_ASK = """
+import base64, json, sys, urllib.request
+path, body = sys.argv[1:]
+login = {"Authorization": "Basic " + base64.b64encode(b"guest:guest").decode()}
+question = urllib.request.Request(
+    "http://127.0.0.1:15672/api/" + path, body.encode(), {"Content-Type": "application/json", **login}
+)
+print(urllib.request.urlopen(question, timeout=30).read().decode())
+"""
+
+
+def ask(host: hosts.Host, path: str, body: object) -> str:
+    """What the management API of the broker answers to a POST, asked on its own host as guest."""
+    return host.python(_ASK, path, json.dumps(body))
