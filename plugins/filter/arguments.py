@@ -1,4 +1,4 @@
-"""Filters for a role's check of its variables: argument specs, apt repositories, published secrets."""
+"""Filters for a role's check of its variables: argument specs, repositories of packages, published secrets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 from yaml import CSafeLoader
 
 from ..module_utils.brokers import role_arguments
-from ..module_utils.brokers.host import apt_repository, sandbox
+from ..module_utils.brokers.host import apt_repository, dnf_repository, sandbox
 from ..module_utils.brokers.inventory import published_secrets
 
 
@@ -37,6 +37,11 @@ def argument_refusals(
     return role_arguments.unknown(role, given, options) + role_arguments.refusals(options, values, numbers)
 
 
+def package_specifications(versions: Mapping[str, str], sign: str) -> list[str]:
+    """Return packages as apt ('=') or dnf ('-') takes them; a package without a version is its name alone."""
+    return [f"{name}{sign}{version}" if version else name for name, version in versions.items()]
+
+
 class FilterModule:
     """Loaded by Ansible under this name."""
 
@@ -47,6 +52,10 @@ class FilterModule:
             "apt_repository_refusals": apt_repository.refusals,
             "apt_repository_words": apt_repository.words,
             "argument_refusals": argument_refusals,
+            "dnf_release": dnf_repository.release,
+            "dnf_repository_refusals": dnf_repository.host_refusals,
+            "dnf_repository_words": dnf_repository.words,
+            "package_specifications": package_specifications,
             "published_in_inventory": published_secrets.inventory_refusals,
             "published_secret_refusals": published_secrets.refusals,
             "systemd_sandbox": sandbox.directives,

@@ -25,7 +25,7 @@ def _apart(members: Collection[Mapping[str, str]], hostvars: Mapping[str, Mappin
         unit = (hostvars[host].get("__rabbitmq_host") or {}).get("unit")
         if unit and unit["active_state"] != "active":
             down.append(host)
-        asked = hostvars[host].get("__rabbitmq_apt") or {}
+        asked = hostvars[host].get("__rabbitmq_offer") or {}
         if "plan" in asked:
             has = hostvars[host]["__rabbitmq_has"]["packages"]
             planned[host] = {**has, **asked["plan"]["packages"]}[upgrades.BROKER]

@@ -70,18 +70,18 @@ options:
       key: {description: Path of the key's PEM file. Its text is not returned., type: path, required: true}
       account: {description: User of the host who has to be able to read both., type: str, default: ''}
   simulate:
-    description: Package specifications, as apt-get install takes them, whose installation is to be simulated.
+    description: Package specifications, name or name=version, whose installation is to be simulated.
     type: list
     elements: str
     default: []
   available:
-    description: Whether the versions of O(packages) in apt's repositories are wanted.
+    description: Whether the versions of O(packages) in the host's repositories are wanted.
     type: bool
     default: false
   only_missing:
     description:
-      - Simulate only when one of O(packages) is not installed, and no installation is cut off half-way, which apt would
-        have finished first.
+      - Simulate only when one of O(packages) is not installed, and no installation is cut off half-way, which has
+        to be finished first.
     type: bool
     default: false
   refresh:
@@ -114,7 +114,8 @@ listeners: {description: 'TCP listeners: address, port, pid, process.', returned
 addresses: {description: Names and what they resolve to., returned: always, type: dict}
 foreign: {description: Those of O(listen) that are not the host's own., returned: always, type: list, elements: str}
 hosts_block: {description: Whether /etc/hosts holds names that Brokerkit pinned., returned: always, type: bool}
-dpkg_interrupted: {description: Whether an installation was cut off half-way., returned: always, type: bool}
+manager: {description: 'The package manager of the host: apt or dnf.', returned: always, type: str}
+interrupted: {description: Whether an installation was cut off half-way., returned: always, type: bool}
 files: {description: Those of O(files) that exist., returned: always, type: list, elements: str}
 differing:
   description: Those of O(secrets) that exist and hold another text, blanks at its ends aside.
@@ -140,7 +141,7 @@ plan:
   description: 'packages: what would be installed; removed: what would be removed; error: why nothing can be, or null.'
   returned: when it was simulated
   type: dict
-available: {description: 'Versions of O(packages) in apt repositories, the newest first.', returned: always, type: dict}
+available: {description: 'Versions of O(packages) in the repositories, the newest first.', returned: always, type: dict}
 unreachable: {description: 'Why the package lists could not be fetched, or null.', returned: always, type: str}
 packages_written:
   description: When the newest of O(packages) was put on the host (Unix time).
@@ -156,6 +157,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host import (
     certificate,
     facts as hostfacts,
+    packages,
 )
 from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.file_sets import read
 
@@ -166,6 +168,25 @@ def _os_release() -> dict:
             with open(path, encoding="utf-8") as handle:
                 return hostfacts.os_release(handle.read())
     return {}
+
+
+def _read_packages(module: AnsibleModule, result: dict) -> None:
+    """Add what the host's package manager says to the result."""
+    wanted, manager = module.params, packages.manager()
+    result["manager"] = manager.NAME
+    result["interrupted"] = manager.interrupted()
+    result["packages"] = manager.installed(wanted["packages"])
+    result["packages_written"] = manager.written(list(result["packages"]))
+    complete = len(result["packages"]) == len(wanted["packages"]) or result["interrupted"]
+    simulated = wanted["simulate"] and not (wanted["only_missing"] and complete)
+    asked = (simulated or wanted["available"]) and wanted["refresh"] and not module.check_mode
+    result["unreachable"] = manager.refresh() if asked else None
+    if wanted["available"]:
+        result["available"] = manager.available(list(result["packages"]))
+    if simulated:
+        result["plan"] = manager.simulate(wanted["simulate"])
+        if result["unreachable"] and result["plan"]["error"]:
+            result["plan"]["error"] += f"; the package lists could not be fetched: {result['unreachable']}"
 
 
 def main() -> None:
@@ -219,7 +240,8 @@ def main() -> None:
         "hosts_block": hostfacts.HOSTS_MARK in (read("/etc/hosts") or ""),
         "places": {path: os.path.realpath(path) for path in wanted["places"] if os.path.isdir(path)},
         "shell": hostfacts.shell(wanted["account"] or ""),
-        "dpkg_interrupted": False,
+        "manager": "",
+        "interrupted": False,
         "packages": {},
         "available": {},
         "packages_written": 0.0,
@@ -227,27 +249,13 @@ def main() -> None:
     if wanted["pair"]:
         result["pair"] = certificate.pair(**wanted["pair"])
     try:
-        result["dpkg_interrupted"] = hostfacts.interrupted()
-        result["packages"] = hostfacts.packages(wanted["packages"])
-        result["packages_written"] = hostfacts.packages_written(list(result["packages"]))
+        _read_packages(module, result)
         if wanted["unit"]:
             result["unit"] = hostfacts.unit(wanted["unit"], wanted["argument"])
-        complete = len(result["packages"]) == len(wanted["packages"]) or result["dpkg_interrupted"]
-        simulated = wanted["simulate"] and not (wanted["only_missing"] and complete)
-        asks_apt = (simulated or wanted["available"]) and wanted["refresh"] and not module.check_mode
-        result["unreachable"] = hostfacts.refresh() if asks_apt else None
-        if wanted["available"]:
-            result["available"] = hostfacts.available(list(result["packages"]))
-        if simulated:
-            result["plan"] = hostfacts.simulate(wanted["simulate"])
-            if result["unreachable"] and result["plan"]["error"]:
-                result["plan"]["error"] += (
-                    f"; the package lists could not be fetched: {result['unreachable']}"
-                )
     except FileNotFoundError as error:
         module.fail_json(
-            msg=f"'{error.filename}' is missing: brokers are put on Debian-family hosts that run systemd; "
-            f"this one is {result['os'].get('PRETTY_NAME', 'of an unknown kind')}. Take it out "
+            msg=f"'{error.filename}' is missing: brokers are put on hosts of the Debian or the Enterprise Linux family "
+            f"that run systemd; this one is {result['os'].get('PRETTY_NAME', 'of an unknown kind')}. Take it out "
             "of the inventory group."
         )
     module.exit_json(changed=False, **result)

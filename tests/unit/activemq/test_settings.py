@@ -272,6 +272,7 @@ def machine(**changes: Any) -> dict[str, Any]:
     found = {
         "hostname": "mq",
         "uid": 0,
+        "manager": "apt",
         "listeners": [],
         "foreign": [],
         "places": {},

@@ -28,7 +28,7 @@ OTHER_NAMES = {
     "rabbitmq_server",
     "rabbitmq_restart_needed",
     "activemq_restart_needed",
-    "erlang_apt_source",
+    "erlang_source",
     "activemq_tls_client_certificate_required",
 }
 

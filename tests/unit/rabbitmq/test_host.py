@@ -340,7 +340,7 @@ def test_the_installed_version_is_held_against_the_settings():
 
 
 def plan(error=None, **packages):
-    return {"hostname": "broker-1", "plan": {"packages": packages, "error": error}}
+    return {"hostname": "broker-1", "manager": "apt", "plan": {"packages": packages, "error": error}}
 
 
 def candidate(version):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from brokers.host import facts
+from brokers.host import apt
 from brokers.rabbitmq import upgrades
 
 SETTINGS = {"rabbitmq_version": "", "rabbitmq_service_state": "started"}
@@ -13,7 +13,12 @@ INSTALLED = {"rabbitmq-server": "4.0.5-8", "erlang-base": "1:27.3.4+dfsg-1", "er
 
 
 def host(**changes):
-    return {"hostname": "mq1", "plan": {"packages": {}, "removed": [], "error": None}, **changes}
+    return {
+        "hostname": "mq1",
+        "manager": "apt",
+        "plan": {"packages": {}, "removed": [], "error": None},
+        **changes,
+    }
 
 
 def step(old, new, **settings):
@@ -192,14 +197,14 @@ The following packages will be DOWNGRADED:
    erlang-ssl (1:27.4-1 => 1:27.3-1)
 4 upgraded
 """
-    assert facts.parse_plan(plan) == {"more": "2", "erlang-base": "1:27.4-1", "erlang-ssl": "1:27.3-1"}
-    assert facts.parse_removed(plan) == ["erlang-x"]
+    assert apt.parse_plan(plan) == {"more": "2", "erlang-base": "1:27.4-1", "erlang-ssl": "1:27.3-1"}
+    assert apt.parse_removed(plan) == ["erlang-x"]
     madison = """ erlang-ssl | 1:27.4-1 | http://x trixie/main amd64 Packages
 erlang-base | 1:27.4-1 | http://x trixie/main amd64 Packages
 erlang-base | 1:27.3-1 | http://y trixie/main amd64 Packages
 erlang-base | 1:27.3-1 | http://y trixie/main Sources
 """
-    assert facts.parse_available(madison) == {
+    assert apt.parse_available(madison) == {
         "erlang-ssl": ["1:27.4-1"],
         "erlang-base": ["1:27.4-1", "1:27.3-1"],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..host import dnf_repository
 from ..host.sandbox import place_refusals
 from ..host.service import service_refusals
 from ..versions import starts_with, upstream
@@ -58,6 +59,18 @@ def unit_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     return service_refusals("activemq_service_state", wanted, unit, host, known=True)
 
 
+def _family_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
+    """Return a sentence if the host's family has no package, or is not known."""
+    if unknown := dnf_repository.release_refusals(host):
+        return unknown
+    if host["manager"] == "dnf" and settings["activemq_installation"] == "package":
+        return [
+            f"activemq_installation: is 'package', and {host['os']['PRETTY_NAME']} of {host['hostname']} ships none; "
+            "set it to archive, with activemq_version"
+        ]
+    return []
+
+
 def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
     """Return everything about the host that rules the settings out, one sentence each.
 
@@ -69,6 +82,9 @@ def host_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
             f"ansible_become: the tasks run as uid {host['uid']} on {name}; set ansible_become to true, a "
             "broker is installed by root"
         ]
+    found = _family_refusals(settings, host)
+    if found:
+        return found
     found = unit_refusals(settings, host) + _port_refusals(settings, host)
     found += _address_refusals(settings, host)
     own = settings["activemq_writable_paths"]

@@ -54,6 +54,7 @@ COMMANDS = {
     "journal-activemq.txt": ("journalctl", "--no-pager", "--lines=1000", "--unit=activemq-*.service"),
     "kernel.txt": ("journalctl", "--no-pager", "--dmesg", "--lines=200"),
     "packages.txt": ("dpkg-query", "-W", "rabbitmq-server", "erlang*", "activemq", "*-jre-headless"),
+    "rpms.txt": ("rpm", "--query", "--all", "rabbitmq-server", "erlang*", "java-*-openjdk-headless"),
     "listeners.txt": ("ss", "-ltnp"),
     "disks.txt": ("df", "-h"),
     "memory.txt": ("free", "-m"),

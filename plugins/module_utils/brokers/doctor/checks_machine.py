@@ -28,7 +28,7 @@ def machine(host: str, found: Reading, skew: float) -> Iterator[Finding]:
         yield Finding(
             "package-half-installed",
             host,
-            "dpkg has packages that are unpacked and not set up.",
+            "The package manager has packages that are unpacked and not set up.",
             {"package": "a package"},
         )
     if found["clock"] is False:

@@ -71,7 +71,7 @@ def _files(host: str, found: Reading, system: Reading, version: str) -> Iterator
         yield Finding(
             "package-half-installed",
             host,
-            f"dpkg has {', '.join(half)} in state {found['packages'][half[0]]['state']}.",
+            f"The package manager has {', '.join(half)} in state {found['packages'][half[0]]['state']}.",
             {"package": ", ".join(half)},
             RABBITMQ,
             "",

@@ -13,7 +13,7 @@ import subprocess
 import time
 from typing import Any
 
-from ..host import facts
+from ..host import facts, packages
 from . import logs
 
 _OOM = re.compile(r"Out of memory: Killed process \d+ \((?P<name>[^)]+)\)|oom-kill:.*task=(?P<task>[^,]+)")
@@ -51,7 +51,7 @@ def read(directories: list[str]) -> dict[str, Any]:
         "clock": clock(),
         "listeners": facts.listeners(),
         "oom": oom(logs.kernel()),
-        "interrupted": facts.interrupted(),
+        "interrupted": packages.manager().interrupted(),
         "now": time.time(),
     }
 

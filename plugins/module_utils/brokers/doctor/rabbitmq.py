@@ -6,10 +6,12 @@ import glob
 import os
 import re
 import socket
+import subprocess
 from collections.abc import Mapping
 from typing import Any
 
 from ..host import facts
+from ..host.packages import manager
 from ..rabbitmq import evaluation, tools
 from . import logs, machine, question
 
@@ -18,7 +20,7 @@ CONFIGURATION = "/etc/rabbitmq"
 DATA = "/var/lib/rabbitmq"
 LOGS = "/var/log/rabbitmq"
 COOKIE = f"{DATA}/.erlang.cookie"
-PACKAGES = ("rabbitmq-server", "erlang-base", "erlang-base-hipe")
+PACKAGES = ("rabbitmq-server", "erlang-base", "erlang-base-hipe", "erlang")
 SECONDS = 12.0  # for the answer of a node; a healthy one takes one
 # Where a start begins, in the node's log and in the journal.
 _START = r"Starting RabbitMQ \d|Starting rabbitmq-server.service|Starting RabbitMQ (?:broker|Messaging)"
@@ -84,14 +86,12 @@ def _applied() -> dict[str, Any]:
 
 
 def packages() -> dict[str, dict[str, str]]:
-    """Return name -> version and state (dpkg's, such as ii or iF) of RabbitMQ's and Erlang's packages."""
-    told = machine.said("dpkg-query", "-W", "-f", "${db:Status-Abbrev}\t${Package}\t${Version}\n", *PACKAGES)
-    rows = (line.split("\t") for line in told.splitlines())
-    return {
-        row[1]: {"state": row[0].strip(), "version": row[2]}
-        for row in rows
-        if len(row) == 3 and row[0].strip() not in ("un", "rc", "pn")
-    }
+    """Return name -> version and state (see the package managers' own) of RabbitMQ's and Erlang's packages."""
+    try:
+        found: dict[str, dict[str, str]] = manager().states(PACKAGES)
+    except (OSError, subprocess.SubprocessError):  # a host without one is no host of ours
+        return {}
+    return found
 
 
 def node_name() -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from ..host import managers
 from ..host.service import service_refusals
 from ..versions import at_least, starts_with, upstream
 from . import cluster, metrics, tls, written_places
@@ -221,13 +222,13 @@ def host_refusals(settings: Settings, host: dict[str, Any], upgrades: bool = Fal
 
 
 def install_refusals(settings: Settings, host: dict[str, Any]) -> list[str]:
-    """Return why the package that apt would install is not the wanted one, one sentence each."""
+    """Return why the package that would be installed is not the wanted one, one sentence each."""
     plan, wanted = host["plan"], settings["rabbitmq_version"]
     if plan["error"]:
         asked = f"rabbitmq-server {wanted}".strip()
         return [
-            f"rabbitmq_version: apt cannot install {asked} on {host['hostname']}: {plan['error']}. "
-            "`apt-cache policy rabbitmq-server` on the host shows what the repositories hold"
+            f"rabbitmq_version: {host['manager']} cannot install {asked} on {host['hostname']}: {plan['error']}. "
+            f"{managers.LOOK[host['manager']]} on the host shows what the repositories hold"
         ]
     version = upstream(plan["packages"].get("rabbitmq-server", ""))
     if version and wanted and not starts_with(version, wanted):

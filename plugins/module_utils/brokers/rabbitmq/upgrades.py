@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from ..host import managers
 from ..sentences import listed
 from ..versions import at_least, number, starts_with, upstream
 
@@ -17,7 +18,9 @@ Settings = Mapping[str, Any]
 Versions = Mapping[str, str]
 Change = dict[str, str]
 
-BROKER, ERLANG = "rabbitmq-server", "erlang-base"
+BROKER = "rabbitmq-server"
+# The package that has Erlang's version: Debian ships it in parts, upstream's RPM in one.
+ERLANGS = ("erlang-base", "erlang")
 
 # From one series of RabbitMQ, those that a node can go on to with its data. Within a series every step is allowed.
 STEPS: Mapping[str, tuple[str, ...]] = {
@@ -62,10 +65,11 @@ def route(first: str, last: str) -> list[str]:
 def specifications(
     settings: Settings, erlang_version: str, installed: Versions, available: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    """Return what apt is to install, as it takes it: the installed packages, with a version where one is declared.
+    """Return what is to be installed, as name or name=version: the installed packages, with a declared version.
 
-    `installed` are the packages of RabbitMQ and Erlang on the host, `available` the versions that apt's repositories
-    hold. A declared version that they do not hold is asked for as it is, so that apt names it in its refusal.
+    `installed` are the packages of RabbitMQ and Erlang on the host, `available` the versions that the
+    repositories hold. A declared version that they do not hold is asked for as it is, so that the package manager
+    names it in its refusal.
     """
     found = []
     for name in sorted(installed):
@@ -74,7 +78,7 @@ def specifications(
         if held:
             found.append(f"{name}={held[0]}")
         else:
-            found.append(f"{name}={wanted}" if wanted and name in (BROKER, ERLANG) else name)
+            found.append(f"{name}={wanted}" if wanted and name in (BROKER, *ERLANGS) else name)
     return found
 
 
@@ -90,7 +94,7 @@ def changes(installed: Versions, planned: Versions) -> list[Change]:
 def runs_older(host: Mapping[str, Any]) -> bool:
     """Return whether the node is older than its packages: its files were replaced under it."""
     started = float(host["unit"].get("started") or 0)
-    # What dpkg wrote just before the start is not newer than it; clocks are rounded.
+    # What the package manager wrote just before the start is not newer than it; clocks are rounded.
     return bool(started) and float(host["packages_written"]) > started + 2
 
 
@@ -100,9 +104,9 @@ def summary(found: Sequence[Change], host: str) -> str:
     broker = next((one for one in found if one["name"] == BROKER), None)
     if broker:
         parts.append(f"RabbitMQ {broker['from']} -> {broker['to']}")
-    erlang = [one for one in found if one["name"].startswith("erlang-")]
+    erlang = [one for one in found if one["name"].startswith("erlang-") or one["name"] in ERLANGS]
     if erlang:
-        first = next((one for one in erlang if one["name"] == ERLANG), erlang[0])
+        first = next((one for one in erlang if one["name"] in ERLANGS), erlang[0])
         counted = f"{len(erlang)} packages" if len(erlang) > 1 else "1 package"
         parts.append(f"Erlang {first['from'] or 'none'} -> {first['to']} ({counted})")
     others = [one["name"] for one in found if one is not broker and one not in erlang]
@@ -134,25 +138,25 @@ def refusals(
         ]
     if plan["error"]:
         return [
-            f"rabbitmq_version: apt cannot upgrade {name}: {plan['error'].rstrip('.')}. `apt-cache policy "
-            f"{BROKER} {ERLANG}` on the host shows what its repositories hold"
+            f"rabbitmq_version: {host['manager']} cannot upgrade {name}: {plan['error'].rstrip('.')}. "
+            f"{managers.LOOK[host['manager']]} on the host shows what its repositories hold"
         ]
-    sentences = _removed(name, plan)
+    sentences = _removed(host)
     for change in found:
         if change["name"] == BROKER and change["from"]:
             sentences += _step(name, upstream(change["from"]), upstream(change["to"]))
-        elif change["name"] == ERLANG and change["from"] and khepri and member:
+        elif change["name"] in ERLANGS and change["from"] and khepri and member:
             sentences += _erlang_step(name, change)
     return sentences
 
 
-def _removed(name: str, plan: Mapping[str, Any]) -> list[str]:
-    gone = plan.get("removed") or []
+def _removed(host: Mapping[str, Any]) -> list[str]:
+    gone, manager = host["plan"].get("removed") or [], host["manager"]
     if not gone:
         return []
     return [
-        f"{name}: apt would remove {listed(gone)} for this upgrade; see `apt-get --simulate install {BROKER}` there, "
-        "and have its repositories offer versions that fit together"
+        f"{host['hostname']}: {manager} would remove {listed(gone)} for this upgrade; see {managers.TRY[manager]} "
+        "there, and have its repositories offer versions that fit together"
     ]
 
 
@@ -227,9 +231,9 @@ def nobody_to_start_with(down: Collection[str], members: int) -> list[str]:
 
 
 def way_back(found: Sequence[Change], available: Mapping[str, Collection[str]]) -> list[str]:
-    """Return what apt is to install to undo the changes, as it takes it; [] where there is no way back.
+    """Return what is to be installed to undo the changes, as name=version; [] where there is no way back.
 
-    There is none into an older series, whose RabbitMQ does not read the newer data, and none to versions that apt's
+    There is none into an older series, whose RabbitMQ does not read the newer data, and none to versions that the
     repositories no longer hold.
     """
     if changes_series(found):
