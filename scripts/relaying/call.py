@@ -19,6 +19,8 @@ from datetime import datetime, timezone
 from brokers.relay import outcomes
 from brokers.relay.url import Url
 
+# Says that a request may be the second one for its message.
+AGAIN = "X-Relay-Redelivered"
 # An API that accepts no connection within this is away, however patient the relay is with one that thinks.
 CONNECT_SECONDS = 4.0
 # Of an answer so much is read, to keep the connection; one with more costs the next request a new one.
@@ -94,7 +96,8 @@ class Call:
             if not kept or self._overdue:
                 raise
             self._line.close()
-            return self._exchange(method, target, headers, body)
+            # Or the API has done what was asked for, and died before it could say so.
+            return self._exchange(method, target, {**headers, AGAIN: "true"}, body)
 
     def _is_usable(self) -> bool:
         """Whether the connection of the last request is still there; one that has something to say is not."""

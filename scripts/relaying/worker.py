@@ -15,7 +15,7 @@ from brokers.relay import message as bodies, waits
 from brokers.relay.outcomes import Outcome
 from brokers.relay.settings import MESSAGE, Settings
 
-from relaying.call import Answer, Call
+from relaying.call import AGAIN, Answer, Call
 from relaying.gate import Gate
 from relaying.journal import Journal
 from relaying.link import ATTEMPTS, CODE, REASON, REPLAYED, Link, NotPutAway, Taken
@@ -97,8 +97,6 @@ class Worker:
 
     def _work(self) -> None:
         link = self._connect()
-        self.connected = True
-        self._say("info", "connected", f"takes messages from {self._settings.source['queue']}")
         gate = self._shared.gate
         try:
             while not self._shared.stopping.is_set():
@@ -109,9 +107,16 @@ class Worker:
                     self._take_one(link)
                 else:
                     link.wait(_IDLE_SECONDS / 2)
+                self._note_connected()
         finally:
             link.close()
         self.connected = False
+
+    def _note_connected(self) -> None:
+        """Count as connected from now on: the broker lets it have messages, which it may refuse to who is logged in."""
+        if not self.connected:
+            self.connected = True
+            self._say("info", "connected", f"takes messages from {self._settings.source['queue']}")
 
     def _may_go_on(self) -> bool:
         return self._shared.gate.is_open and not self._shared.stopping.is_set()
@@ -119,6 +124,7 @@ class Worker:
     def _take_freely(self, link: Link) -> None:
         for one in link.messages(_IDLE_SECONDS):
             self.turned = time.monotonic()
+            self._note_connected()
             if one is not None and self._may_go_on():
                 self._settle(link, one)
             elif one is not None:
@@ -136,6 +142,7 @@ class Worker:
         """Take a single message, to see whether the API is back."""
         try:
             one = link.one()
+            self._note_connected()
             if one is None:
                 link.wait(_IDLE_SECONDS)
             else:
@@ -183,7 +190,7 @@ class Worker:
         key = key_of(self._settings.source["queue"], message)
         headers = {"Idempotency-Key": key}
         if attempts > 1 or message.redelivered or REPLAYED in message.headers:
-            headers["X-Relay-Redelivered"] = "true"
+            headers[AGAIN] = "true"
         if request["body"] == MESSAGE:
             headers["Content-Type"] = "application/json"
         began = time.monotonic()

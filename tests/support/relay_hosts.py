@@ -53,6 +53,7 @@ class Request(NamedTuple):
     key: str
     again: bool
     status: int
+    at: float
 
 
 def relay(**changes: Any) -> dict[str, Any]:
@@ -170,6 +171,11 @@ class Site:
             timeout=180,
         )
 
+    def once_done(self, prefix: str, number: int, command: str) -> None:
+        """Run a command on the host as soon as the API has done so many: over SSH, on a busy machine, all could be."""
+        enough = f'until [ "$(grep -c "/{prefix}.* 204 " {LOG})" -ge {number} ]; do sleep 0.02; done'
+        self.host.run(f"timeout 90 sh -c '{enough}' && {command}")
+
     def cpu_seconds(self) -> float:
         """What the relay has used of a core since it began."""
         return int(self.host.run(f"systemctl show --property=CPUUsageNSec --value {UNIT}")) / 1e9
@@ -178,13 +184,14 @@ class Site:
         """How many requests the API has got."""
         return int(self.host.run(f"cat {LOG} 2>/dev/null | wc -l"))
 
-    def start_api(self, *words: str) -> None:
+    def start_api(self, *words: str, dies_after: int = 0) -> None:
         """Start the API, where it does not run; `words` are its certificate and key."""
         source = (hosts.ROOT / "tests/hosts/relay/api.py").read_text(encoding="utf-8")
         self.host.write("/var/tmp/api.py", source)
         self.host.run(
             "systemctl reset-failed test-api 2>/dev/null; "
-            f"systemd-run --quiet --unit=test-api python3 /var/tmp/api.py {API_PORT} {LOG} {' '.join(words)}"
+            f"systemd-run --quiet --unit=test-api --setenv=DIES_AFTER={dies_after} "
+            f"python3 /var/tmp/api.py {API_PORT} {LOG} {' '.join(words)}"
         )
         hosts.wait_for(
             "the API",
@@ -196,17 +203,28 @@ class Site:
             ),
         )
 
+    def first_after_api(self) -> float:
+        """How many seconds after the API began to listen it got its first request; 0 while it has none."""
+        since = float(self.host.run(f"cat {LOG}.listens"))
+        return next((one.at - since for one in self.requests() if one.at > since), 0.0)
+
     def stop_api(self) -> None:
         """Kill the API: no connection to it is closed in order, and the next is refused."""
         self.host.run(
-            "systemctl kill --signal=KILL test-api; sleep 0.2; systemctl reset-failed test-api; true"
+            "systemctl kill --signal=KILL test-api; while systemctl --quiet is-active test-api; do sleep 0.05; done; "
+            "systemctl reset-failed test-api; true"
         )
 
     def requests(self) -> list[Request]:
         """What the API has got."""
         lines = self.host.run(f"cat {LOG} 2>/dev/null || true").splitlines()
         words = [line.split(" ") for line in lines]
-        return [Request(one[0], one[1], one[2], one[3] == "true", int(one[4])) for one in words]
+        # The last line may be half there.
+        return [
+            Request(one[0], one[1], one[2], one[3] == "true", int(one[4]), float(one[5]))
+            for one in words
+            if len(one) == 6
+        ]
 
     def done(self, prefix: str) -> Counter[str]:
         """How often the API has done what a message asked for, by the message's word."""

@@ -4,10 +4,14 @@ usage: api.py PORT LOG [CERTIFICATE KEY]
 
 The word after the last slash says how it answers: 404-7 with 404, later-7 with 503 the first time and then 204, slow-7
 after a while; a file LOG.willing makes every answer 204, a file LOG.denied makes it 401. Each request is written down
-before it is answered: its method, path and key, whether it may be a second one, and the answer.
+before it is answered: its method, path and key, whether it may be a second one, the answer, and when it was.
+
+The variable DIES_AFTER is after how many requests it kills itself, with the last one done and not answered.
+LOG.listens has since when it listens; LOG.slow is there once something slow has begun.
 """
 
 import os
+import signal
 import ssl
 import sys
 import threading
@@ -16,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 LOG = sys.argv[2]
 SEEN = set()
+LAST, SERVED = int(os.environ.get("DIES_AFTER", "0")), [0]
 LOCK = threading.Lock()
 
 
@@ -27,6 +32,7 @@ class Api(BaseHTTPRequestHandler):
         word = self.path.rpartition("/")[2]
         kind = word.partition("-")[0]
         if kind == "slow":
+            open(LOG + ".slow", "w").close()
             time.sleep(3)
         with LOCK:
             status = (
@@ -41,7 +47,11 @@ class Api(BaseHTTPRequestHandler):
             SEEN.add(word)
             again = self.headers.get("X-Relay-Redelivered", "false")
             with open(LOG, "a") as log:
-                log.write(f"{self.command} {self.path} {self.headers['Idempotency-Key']} {again} {status}\n")
+                key = self.headers["Idempotency-Key"]
+                log.write(f"{self.command} {self.path} {key} {again} {status} {time.time()}\n")
+            SERVED[0] += 1
+            if SERVED[0] == LAST:
+                os.kill(os.getpid(), signal.SIGKILL)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if body:
             with open(LOG + ".bodies", "ab") as log:
@@ -63,4 +73,6 @@ if len(sys.argv) > 3:
     CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     CONTEXT.load_cert_chain(*sys.argv[3:5])
     SERVER.socket = CONTEXT.wrap_socket(SERVER.socket, server_side=True)
+with open(LOG + ".listens", "w") as since:
+    since.write(str(time.time()))
 SERVER.serve_forever()

@@ -151,7 +151,8 @@ def test_a_connection_that_is_closed_under_a_request_costs_a_second_request_and_
         one = call(port)
         assert delete(one).status == 200
         assert delete(one).status == 200
-    assert len(received) == 3
+    # The API may have done it before it was killed.
+    assert [b"X-Relay-Redelivered: true" in one for one in received] == [False, False, True]
 
 
 def test_a_new_connection_without_an_answer_is_no_answer() -> None:
