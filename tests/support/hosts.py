@@ -245,6 +245,7 @@ class Controller:
 
     directory: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="bk-")))
     runs: int = 0
+    hosts_of: str = INVENTORY  # the inventory that knows the hosts' addresses
 
     def environment(self, home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """An environment that holds nothing of the caller's Ansible."""
@@ -269,7 +270,7 @@ class Controller:
         path = self.inventory(
             {"rabbitmq": {"hosts": {one.name: {} for one in hosts}, "vars": {**endpoints, **values}}}
         )
-        return [PLAYBOOK, "-i", INVENTORY, "-i", str(path), playbook, *flags], path.parent
+        return [PLAYBOOK, "-i", self.hosts_of, "-i", str(path), playbook, *flags], path.parent
 
     def inventory(self, content: Mapping[str, Any]) -> Path:
         """An inventory file, for nobody else to read, in a directory of its own."""

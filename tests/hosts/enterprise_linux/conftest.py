@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hosts
 import pytest
 from rpm_repositories import Repositories, serve
 
+INVENTORY = "tests/hosts/enterprise_linux/inventory"
+
 
 @pytest.fixture(scope="module")
 def inventory() -> str:
     """Where this folder's hosts stand."""
-    return "tests/hosts/enterprise_linux/inventory"
+    return INVENTORY
+
+
+@pytest.fixture(scope="module")
+def controller() -> Iterator[hosts.Controller]:
+    """Where the converges of one file run from."""
+    controller = hosts.Controller(hosts_of=INVENTORY)
+    yield controller
+    controller.close()
 
 
 @pytest.fixture(scope="module")

@@ -83,10 +83,10 @@ def test_dnf_that_does_not_end_names_who_holds_its_lock(library, monkeypatch, tm
 
 def test_dnfs_lines_become_one():
     words = "\n Problem: conflicting requests\n  - nothing provides erlang < 28 needed by rabbitmq-server\n"
-    assert (
-        dnf_planner._sentence(words)
-        == "Problem: conflicting requests; nothing provides erlang < 28 needed by rabbitmq-server"
-    )
+    assert dnf_planner._sentence(words) == "nothing provides erlang < 28 needed by rabbitmq-server"
+    words = " Problem: a requires b\n  - cannot install both b and c\n  - c requires d\n  - e requires f\n"
+    assert dnf_planner._sentence(words) == "a requires b; c requires d"
+    assert dnf_planner._sentence("conflicting requests") == "conflicting requests"
 
 
 def test_the_planner_prints_one_line(monkeypatch, capsys):

@@ -184,6 +184,18 @@ def test_flags_that_are_off_are_enabled_but_those_that_are_not_finished():
     assert upgrades.flags_off(said, store_too=True) == ["khepri_db", "rabbitmq_4.0.0"]
 
 
+def test_what_dnf_holds_back_is_said():
+    has = {"available": {"erlang": ["29.0-1", "27.3-2", "27.3-1"], "rabbitmq-server": ["4.0.5-1"]}}
+    versions = {"erlang": "27.3-2", "rabbitmq-server": "4.0.5-1"}
+    rocky = {"hostname": "mq1", "manager": "dnf"}
+    (sentence,) = upgrades.held_back(rocky, has, versions, {})
+    assert sentence.startswith("mq1: erlang 29.0-1 is in the repositories and 27.3-2 stays")
+    assert "--assumeno install erlang-29.0-1`" in sentence
+    # What a pin rules out is not waited for, and apt's candidate is another matter.
+    assert upgrades.held_back(rocky, has, versions, {"erlang": "27"}) == []
+    assert upgrades.held_back({**rocky, "manager": "apt"}, has, versions, {}) == []
+
+
 def test_what_apt_prints_is_read():
     plan = """The following packages were automatically installed and are no longer required:
    old (1)

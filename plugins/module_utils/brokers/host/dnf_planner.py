@@ -17,7 +17,8 @@ OURS = "brokerkit-*"
 
 
 def plan(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer a request: refresh (whether), available (names), install (name, or name=version).
+    """Answer a request: refresh (whether), available (names), install (name, or name=version;
+    a name that is installed is upgraded).
 
     Returns available (name: versions, the newest first), packages (name: version) that an installation would put on
     the host, removed (names), and error (a text) where dnf cannot do it.
@@ -60,7 +61,9 @@ def _available(base: Any, names: Sequence[str]) -> dict[str, list[str]]:
 def _transaction(base: Any, specifications: Sequence[str]) -> dict[str, Any]:
     for one in specifications:
         name, _, version = one.partition("=")
-        base.install(f"{name}-{version}" if version else name)
+        # Without `best`, an installed package is only taken further by upgrade(), as far as the others let it.
+        further = not version and base.sack.query().installed().filter(name=name)
+        (base.upgrade if further else base.install)(f"{name}-{version}" if version else name)
     base.resolve()
     new = base.transaction.install_set
     gone = {package.name for package in base.transaction.remove_set} - {package.name for package in new}
@@ -73,8 +76,10 @@ def _version(package: Any) -> str:
 
 
 def _sentence(words: str) -> str:
-    """Return dnf's words, which have a line for each problem, as one line."""
-    return "; ".join(line.strip(" -") for line in words.splitlines() if line.strip(" -"))
+    """Return dnf's words as one line: the first problems, without what follows from them."""
+    lines = [line.strip(" -").removeprefix("Problem: ") for line in words.splitlines() if line.strip(" -")]
+    told = [line for line in lines if not line.startswith(("cannot install both", "conflicting requests"))]
+    return "; ".join((told or lines)[:2])
 
 
 def main(request: str) -> None:

@@ -199,6 +199,30 @@ def _erlang_step(name: str, change: Change) -> list[str]:
     return []
 
 
+def held_back(
+    host: Mapping[str, Any], has: Mapping[str, Any], versions: Versions, pins: Versions
+) -> list[str]:
+    """Return a sentence for each newer package that dnf leaves where it is, which it says to nobody.
+
+    `has` is what broker_host_facts read with `available`, `versions` what the host ends with, `pins` name -> declared
+    version. apt's candidate is often not the newest on purpose, so that nothing is said of it.
+    """
+    if host["manager"] != "dnf":
+        return []
+    found = []
+    for name in sorted({BROKER, *ERLANGS} & {*versions}):
+        offered = [
+            one for one in has["available"].get(name, ()) if starts_with(upstream(one), pins.get(name) or "")
+        ]
+        if offered and versions[name] in offered[1:]:
+            why = managers.TRY["dnf"].replace(BROKER, f"{name}-{offered[0]}")
+            found.append(
+                f"{host['hostname']}: {name} {offered[0]} is in the repositories and {versions[name]} stays: dnf holds "
+                f"it back for what else is installed. {why} says why"
+            )
+    return found
+
+
 def apart(planned: Mapping[str, str]) -> list[str]:
     """Return a sentence if members would end in several series. `planned`: host -> RabbitMQ's version."""
     kinds: dict[str, list[str]] = {}
