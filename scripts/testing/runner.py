@@ -8,10 +8,12 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from testing.failures import KEPT, failed_tests, told
 from testing.parts import PLACES, Command, Part, startable, steps_after, steps_before, table
 
 # Seconds after which a run says what is still running: pytest prints one line for dozens of tests.
@@ -28,6 +30,7 @@ class Runner:
         self._started = time.monotonic()
         self._taken: dict[str, int] = {}
         self._failed: list[str] = []
+        self._printed: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=KEPT))
         self._lock = threading.Lock()
         self._processes: set[subprocess.Popen[str]] = set()
         self._stopped = False
@@ -44,8 +47,22 @@ class Runner:
         finally:
             self._say("seconds of each part, against its budget")
             print("\n".join(table(self._parts, self._taken, self._failed, self._seconds(self._started))))
-        self._say(f"FAILED: {', '.join(self._failed)}" if self._failed else "all passed")
+            print("\n".join(self._reasons()))
+        self._say(self._verdict())
         return not self._failed
+
+    def _reasons(self) -> Iterator[str]:
+        """Why parts failed: of a long log often only the end is kept."""
+        for name in self._failed:
+            yield f"\n{name} FAILED:"
+            yield from (f"{name} | {line}" for line in told(self._printed[name]))
+
+    def _verdict(self) -> str:
+        """The last line, which names what failed."""
+        failed = [
+            f"{name} ({', '.join(failed_tests(self._printed[name])) or 'see above'})" for name in self._failed
+        ]
+        return f"FAILED: {', '.join(failed)}" if failed else "all passed"
 
     def _run_in(self, pool: ThreadPoolExecutor) -> None:
         """Start parts as places become free, until all have ended or one has failed and the others ended."""
@@ -81,10 +98,10 @@ class Runner:
         try:
             process = self._start(part, command)
         except OSError as error:
-            self._print(f"{part.name} | {command[0]}: {error.strerror}")
+            self._print_of(part, f"{command[0]}: {error.strerror}")
             return False
         for line in process.stdout or ():
-            self._print(f"{part.name} | {line.rstrip()}")
+            self._print_of(part, line.rstrip())
         self._processes.discard(process)
         return process.wait() == 0
 
@@ -115,6 +132,10 @@ class Runner:
 
     def _say(self, text: str) -> None:
         self._print(f"\n== test: {text} ({self._seconds(self._started)} s so far)")
+
+    def _print_of(self, part: Part, line: str) -> None:
+        self._printed[part.name].append(line)
+        self._print(f"{part.name} | {line}")
 
     def _print(self, line: str) -> None:
         with self._lock:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 from role_files import ROOT
-from testing import parts
+from testing import failures, parts
 from testing.parts import DRILLS, PARTS, SOAKS, TARGETS, Part, Shared
 from testing.runner import Runner
 
@@ -159,3 +160,51 @@ def test_after_a_part_that_fails_none_begins_and_the_table_is_printed(
 def test_a_command_that_there_is_not_fails_its_part(capsys: pytest.CaptureFixture[str]) -> None:
     passed, output = run(capsys, Part("lost", "", 10, (("no-such-program",),)))
     assert not passed and "no-such-program" in output
+
+
+PYTEST = """\
+..F.
+=================================== FAILURES ===================================
+______________________________ test_it_works ___________________________________
+    def test_it_works() -> None:
+>       hosts.wait_for("the stop", lambda: None)
+E       AssertionError: waited 30 s in vain for the stop
+tests/support/hosts.py:47: AssertionError
+=========================== short test summary info ============================
+FAILED tests/hosts/x/test_x.py::test_it_works - AssertionError: waited 30 s in vain for the stop
+ERROR tests/hosts/x/test_y.py::test_other - KeyError: 'state'
+1 failed, 3 passed, 1 error in 5.00s
+"""
+
+
+def test_the_end_of_the_output_names_the_test_that_failed_and_its_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = tmp_path / "said"
+    said.write_text(PYTEST, encoding="utf-8")
+    passed, output = run(capsys, Part("ill", "", 10, (("cat", str(said)), ("false",))), FREE)
+    assert not passed
+    _, after = output.split("seconds of each part")
+    assert (
+        "ill FAILED:\nill | E       AssertionError: waited 30 s in vain for the stop\nill | FAILED " in after
+    )
+    assert "def test_it_works" not in after
+    names = "tests/hosts/x/test_x.py::test_it_works, tests/hosts/x/test_y.py::test_other"
+    assert output.splitlines()[-1].startswith(f"== test: FAILED: ill ({names})")
+
+
+def test_where_no_test_is_named_the_last_lines_are_told() -> None:
+    assert failures.told([f"line {number}" for number in range(40)]) == [f"line {n}" for n in range(15, 40)]
+    assert failures.told(["one", "", "fatal: [v-sid]: FAILED! => no", "two"]) == [
+        "fatal: [v-sid]: FAILED! => no"
+    ]
+    assert failures.failed_tests(["FAILED", "ERROR of mine"]) == []
+    assert failures.told([]) == []
+
+
+def test_no_error_is_so_long_that_another_or_the_name_is_not_told() -> None:
+    lines = [f"E   one {number}" for number in range(900)] + [">   x"] + [f"E   two {'x' * 900}"]
+    told = failures.told([*lines, *(f"FAILED a.py::test_{number} - E" for number in range(12))])
+    assert [line[:9] for line in told[:8]] == [*(f"E   one {n}" for n in range(6)), "E   two x", "FAILED a."]
+    assert len(told) == 19 and max(map(len, told)) == 300
+    assert len(failures.told([f"FAILED a.py::test_{number} - E" for number in range(60)] + lines)) == 25
