@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
 
 # So many lines of a part's output are kept to look in: the report of a test may hold a whole run of Ansible.
 KEPT = 20_000
@@ -12,8 +11,9 @@ _MOST, _WIDEST = 25, 300
 # Of one error no more: what a run of Ansible printed is part of the error of the test that made it.
 _OF_ONE_ERROR = 6
 _NAMED = re.compile(r"(?:FAILED|ERROR) (\S+::\S+)")
-# pytest's errors; Ansible's, in a scenario; what scripts/check and molecule say.
-_ERROR = re.compile(r"E  |fatal: |\[?(?:ERROR|CRITICAL)\b|check: .*FAILED")
+# pytest's errors, line after line; and what Ansible, molecule and scripts/check say, and go on about.
+_OF_A_TEST = re.compile(r"E  ")
+_OTHERWISE = re.compile(r"fatal: |\[?(?:ERROR|CRITICAL)\b|check: .*FAILED")
 
 
 def failed_tests(lines: Iterable[str]) -> list[str]:
@@ -25,12 +25,20 @@ def failed_tests(lines: Iterable[str]) -> list[str]:
 def told(lines: Sequence[str], most: int = _MOST) -> list[str]:
     """Return what says why: each error's first lines, then the failed tests; or the last lines, where none does."""
     named = [line for line in lines if _NAMED.match(line)][-most:]
-    errors: list[str] = []
-    for is_error, together in groupby(
-        lines, lambda line: bool(_ERROR.match(line)) and not _NAMED.match(line)
-    ):
-        if is_error:
-            errors += list(together)[:_OF_ONE_ERROR]
+    errors = list(_errors([line for line in lines if not _NAMED.match(line)]))
     room = most - len(named)
     chosen = [*errors[len(errors) - room if len(errors) > room else 0 :], *named]
     return [line[:_WIDEST] for line in chosen or [line for line in lines if line.strip()][-most:]]
+
+
+def _errors(lines: Sequence[str]) -> Iterator[str]:
+    """Yield the first lines of each error."""
+    left = 0
+    for before, line in zip(["", *lines], lines, strict=False):
+        if _OTHERWISE.match(line) or (_OF_A_TEST.match(line) and not _OF_A_TEST.match(before)):
+            left = _OF_ONE_ERROR
+        elif _OF_A_TEST.match(before) and not _OF_A_TEST.match(line):
+            left = 0
+        if left > 0 and line.strip():
+            left -= 1
+            yield line

@@ -195,11 +195,22 @@ def test_the_end_of_the_output_names_the_test_that_failed_and_its_error(
 
 def test_where_no_test_is_named_the_last_lines_are_told() -> None:
     assert failures.told([f"line {number}" for number in range(40)]) == [f"line {n}" for n in range(15, 40)]
-    assert failures.told(["one", "", "fatal: [v-sid]: FAILED! => no", "two"]) == [
-        "fatal: [v-sid]: FAILED! => no"
-    ]
     assert failures.failed_tests(["FAILED", "ERROR of mine"]) == []
     assert failures.told([]) == []
+
+
+def test_an_error_of_ansible_is_told_with_what_follows_it() -> None:
+    fatal = ["fatal: [v-sid]: FAILED! =>", "    changed: false", "    msg: |-", "        it does not boot"]
+    assert failures.told(["TASK [x]", "ok: [v-3-8]", *fatal]) == fatal
+    lines = [
+        *fatal,
+        "",
+        *(f"line {number}" for number in range(9)),
+        "check: unit           FAILED",
+        "E   x",
+        "y",
+    ]
+    assert failures.told(lines) == [*fatal, "line 0", "line 1", "check: unit           FAILED", "E   x"]
 
 
 def test_no_error_is_so_long_that_another_or_the_name_is_not_told() -> None:
