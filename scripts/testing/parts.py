@@ -163,6 +163,12 @@ PARTS = (
         (tests(*BRIEF, "tests/hosts/doctor"),),
     ),
     Part(
+        "enterprise-linux",
+        "the stand-in for Enterprise Linux: facts, dnf, a broker of RPMs in upstream's layout",
+        150,
+        (tests(*BRIEF, "tests/hosts/enterprise_linux"),),
+    ),
+    Part(
         "cluster-scenario",
         "molecule: three Debian 13 hosts as one cluster, restarted one at a time under load",
         480,

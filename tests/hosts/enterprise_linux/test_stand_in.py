@@ -79,33 +79,26 @@ def test_a_broker_of_its_packages_boots_and_passes_a_message(
     assert host.attempt("systemctl is-enabled rabbitmq-server").stdout.strip() == "disabled"
     host.run("systemctl start rabbitmq-server && rabbitmqctl await_startup", timeout=300)
     host.run("rabbitmq-plugins enable rabbitmq_management")
-    host.run("rabbitmqctl import_definitions", stdin=json.dumps({"queues": [QUEUE]}))
-    assert json.loads(ask(host, "exchanges/%2F/amq.default/publish", MESSAGE)) == {"routed": True}
-    taken = json.loads(ask(host, f"queues/%2F/{QUEUE['name']}/get", {"count": 1, **TAKE}))
-    assert [message["payload"] for message in taken] == ["through a package of the family"]
+    assert host.python(_THROUGH_THE_BROKER, _PAYLOAD).strip() == _PAYLOAD
     assert host.evaluate("code:root_dir().") == '"/usr/lib64/erlang"'
 
 
-QUEUE = {"vhost": "/", "name": "stand-in", "durable": True, "auto_delete": False, "arguments": {}}
-MESSAGE = {
-    "properties": {},
-    "routing_key": QUEUE["name"],
-    "payload": "through a package of the family",
-    "payload_encoding": "string",
-}
-TAKE = {"ackmode": "ack_requeue_false", "encoding": "auto"}
+_PAYLOAD = "through packages of the family"
 
-_ASK = """
+# Publishes its argument to a queue of its own through the management API, as guest, and prints what comes out.
+_THROUGH_THE_BROKER = """
 import base64, json, sys, urllib.request
-path, body = sys.argv[1:]
-login = {"Authorization": "Basic " + base64.b64encode(b"guest:guest").decode()}
-question = urllib.request.Request(
-    "http://127.0.0.1:15672/api/" + path, body.encode(), {"Content-Type": "application/json", **login}
-)
-print(urllib.request.urlopen(question, timeout=30).read().decode())
+
+def ask(method, path, **body):
+    login = {"Authorization": "Basic " + base64.b64encode(b"guest:guest").decode()}
+    question = urllib.request.Request(
+        "http://127.0.0.1:15672/api/" + path, json.dumps(body).encode(), login, method=method
+    )
+    return urllib.request.urlopen(question, timeout=30).read()
+
+ask("PUT", "queues/%2F/stand-in", durable=True)
+message = {"routing_key": "stand-in", "payload": sys.argv[1], "payload_encoding": "string", "properties": {}}
+assert json.loads(ask("POST", "exchanges/%2F/amq.default/publish", **message))["routed"]
+taken = json.loads(ask("POST", "queues/%2F/stand-in/get", count=1, ackmode="ack_requeue_false", encoding="auto"))
+print(taken[0]["payload"])
 """
-
-
-def ask(host: hosts.Host, path: str, body: object) -> str:
-    """What the management API of the broker answers to a POST, asked on its own host as guest."""
-    return host.python(_ASK, path, json.dumps(body))

@@ -51,7 +51,7 @@ def test_the_documentation_has_every_part_and_where_its_tests_are() -> None:
     rooms = re.split(r"\n## (?:Drills|Under load)\n", text)
     for part, known in zip(rooms, (PARTS, DRILLS[1:], SOAKS[1:]), strict=True):
         assert re.findall(r"^\| `([a-z-]+)` \|", part, re.MULTILINE) == [one.name for one in known]
-    assert all((ROOT / folder).is_dir() for folder in re.findall(r"`(tests/hosts/[a-z]+)`", text))
+    assert all((ROOT / folder).is_dir() for folder in re.findall(r"`(tests/hosts/[a-z_]+)`", text))
 
 
 def test_every_folder_of_tests_on_hosts_is_in_a_part() -> None:
