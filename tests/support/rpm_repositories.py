@@ -18,6 +18,7 @@ import hosts
 
 PORT = 8000
 UPSTREAM = "upstream"  # the repositories that `serve` fills
+SYSTEM = "system"  # in place of the family's own repositories
 SOURCES = Path(__file__).parent / "rpm"
 _SERVER = "/srv/rpm"
 
@@ -26,12 +27,22 @@ ExecStart=/usr/bin/python3 -m http.server --directory /srv {PORT}
 """
 
 
+_DEFINITION = """[{identifier}]
+name={identifier}
+baseurl={uri}
+gpgcheck=1
+repo_gpgcheck=1
+gpgkey=file:///etc/pki/rpm-gpg/test
+"""
+
+
 @dataclass(frozen=True)
 class Package:
     """A package that is built on the serving host.
 
-    `of` is what it is made of: ``erlang`` or ``rabbitmq-server``, a real one, or ``dummy``. `signer` is who signs it:
-    ``right``, ``wrong``, or nobody.
+    `of` is its specification in `rpm/`: ``erlang`` or ``rabbitmq-server``, a real one, or ``dummy``, for example.
+    `requires` is what a dummy requires, or a broker in place of the Erlang that it runs on. `signer` is who signs it:
+    ``right``, ``wrong`` or ``nobody``.
     """
 
     name: str
@@ -61,11 +72,45 @@ class Repositories:
 
     def publish(self, name: str, *packages: Package, signer: str = "right") -> None:
         """Offer these packages in the repositories `name`, beside what they have; `signer` signs the metadata."""
-        for package in packages:
-            owner = "rabbitmq" if package.name == "rabbitmq-server" else "erlang"
-            self._make("publish", f"{name}/{owner}", package)
-        for owner in ("erlang", "rabbitmq"):
-            self._do("index", f"{name}/{owner}", signer)
+        brokers = [package for package in packages if package.name == "rabbitmq-server"]
+        self.fill(f"{name}/rabbitmq", *brokers, signer=signer)
+        self.fill(f"{name}/erlang", *(one for one in packages if one not in brokers), signer=signer)
+
+    def fill(self, repository: str, *packages: Package, signer: str = "right") -> None:
+        """Offer these packages in one repository, beside what it has; `signer` signs the metadata, or ``nobody``."""
+        for one in packages:
+            what = (one.signer, one.of, one.name, one.version, one.release, one.requires)
+            self._do("publish", repository, *what)
+        self._do("index", repository, signer)
+
+    def later(self, name: str = "later") -> None:
+        """Offer the broker and the Erlang of `UPSTREAM` and a newer release of each in the repositories `name`."""
+        erlang = (self.real_erlang(), self.real_erlang("2.el9"))
+        self.publish(name, *erlang, self.real_broker(), self.real_broker("2.el8"))
+
+    def java(self, repository: str = SYSTEM) -> None:
+        """Offer the family's Java 21 in a repository."""
+        version = self._do("system", "java-21-openjdk-headless", "openjdk-21-jre-headless").strip()
+        # theirs counts the build among the version's numbers
+        self.fill(repository, Package("java-21-openjdk-headless", f"{version}.0.9", "1.el9", "java"))
+
+    def of_debian(self, name: str, *packages: str, repository: str = SYSTEM) -> None:
+        """Offer a package of the family's system: the files of those of Debian's and of what they need."""
+        version = self._do("system", name, *packages).strip()
+        self.fill(repository, Package(name, version, "1.el9", "debian"))
+
+    def epel(self, repository: str = "epel") -> None:
+        """Offer Erlang as EPEL has it: many packages, in one that requires them."""
+        self.fill(repository, Package("erlang", "26.2.5.13", "1.el9", "epel"))
+
+    def subscribe(self, host: hosts.Host, *repositories: str, key: str = "right") -> None:
+        """Have dnf on a host know these repositories and no other, with signatures required of all that is in them."""
+        host.run("rm -f /etc/yum.repos.d/*; dnf -q clean all")
+        host.write("/etc/pki/rpm-gpg/test", Path(self.key(key)).read_text(encoding="utf-8"))
+        for one in repositories:
+            identifier = one.replace("/", "-")
+            text = _DEFINITION.format(identifier=identifier, uri=self.uri(one))
+            host.write(f"/etc/yum.repos.d/{identifier}.repo", text)
 
     def uri(self, name: str = f"{UPSTREAM}/rabbitmq") -> str:
         """Where dnf finds a repository."""
@@ -94,20 +139,8 @@ class Repositories:
             ).items()
         }
 
-    def _make(self, verb: str, where: str, package: Package) -> None:
-        self._do(
-            verb,
-            where,
-            package.signer,
-            package.of,
-            package.name,
-            package.version,
-            package.release,
-            package.requires,
-        )
-
-    def _do(self, *words: str) -> None:
-        self.server.run(f"sh {_SERVER}/repository.sh {shlex.join(words)}", timeout=300)
+    def _do(self, *words: str) -> str:
+        return self.server.run(f"sh {_SERVER}/repository.sh {shlex.join(words)}", timeout=300)
 
 
 def serve(server: hosts.Host, keys: Path) -> Repositories:

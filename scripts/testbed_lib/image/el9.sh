@@ -52,6 +52,10 @@ ln -s rocky-release "$root/etc/redhat-release"
 ln -s rocky-release "$root/etc/system-release"
 rm -f "$root/etc/debian_version"
 
+# what says there which ciphers programs may use; nothing here obeys it
+install -d "$root/etc/crypto-policies/state"
+echo DEFAULT | tee "$root/etc/crypto-policies/config" > "$root/etc/crypto-policies/state/current"
+
 # dnf as the family has it: it wants the best version of everything, or says why there is none.
 cat > "$root/etc/dnf/dnf.conf" <<'END'
 [main]
@@ -104,6 +108,11 @@ chroot "$root" systemctl mask --quiet dnf-makecache.timer
         esac
         printf '%%description -n %s\nA stand-in.\n%%files -n %s\n' "$theirs" "$theirs"
     done
+    # what systemd's package there does after a transaction that brings such files
+    trigger='%%transfiletriggerin -n systemd -- %s\n[ ! -d /run/systemd/system ] || %s || :\n'
+    printf "$trigger" /usr/lib/sysusers.d systemd-sysusers
+    printf "$trigger" /usr/lib/systemd/system 'systemctl daemon-reload'
+    printf "$trigger" /usr/lib/tmpfiles.d 'systemd-tmpfiles --create'
 } > "$root/tmp/base.spec"
 chroot "$root" rpmbuild -bb --quiet --define '_topdir /tmp/base' /tmp/base.spec
 chroot "$root" sh -c 'rpm --install /tmp/base/RPMS/noarch/*.rpm'

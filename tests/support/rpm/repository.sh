@@ -38,14 +38,26 @@ unpack() {
     rm -r $folder/debs
 }
 
-# build OF NAME VERSION RELEASE REQUIRES: prints the package's file; one that was built is not built again.
+# system NAME PACKAGE...: the files of Debian's packages and of those that they need, for a package of the family's system;
+# prints the version of the first one, without epoch and revision.
+system() {
+    name=$1
+    shift
+    if [ ! -d $work/$name ]; then
+        # shellcheck disable=SC2046 - a list
+        unpack $name $(apt-get --simulate --no-install-recommends install "$@" | awk '/^Inst/ { print $2 }')
+    fi
+    apt-cache show --no-all-versions "$1" | sed -n 's/^Version: \([0-9]*:\)\?\([^-+]*\).*/\2/p'
+}
+
+# build OF NAME VERSION RELEASE REQUIRES: prints the files of the package; one that was built is not built again.
 build() {
     built=$work/built/$2-$3-$4
     if [ ! -d $built ]; then
         rpmbuild -bb --quiet --define "_topdir $work/rpmbuild" --define "_rpmdir $built.new" \
-            --define "_sourcedir $here" --define "tree $work/$1" --define "name_ $2" --define "version_ $3" \
+            --define "_sourcedir $here" --define "tree $(tree "$1" "$2")" --define "name_ $2" --define "version_ $3" \
             --define "release_ $4" ${5:+--define} ${5:+"requires_ $5"} \
-            --define 'erlang_from 26.0' --define 'erlang_below 28.0' $here/$1.spec > $work/build.log 2>&1 || {
+            $here/$1.spec > $work/build.log 2>&1 || {
             cat $work/build.log >&2
             return 1
         }
@@ -54,13 +66,23 @@ build() {
     find $built -name '*.rpm'
 }
 
+# tree OF NAME: where the files of a package are
+tree() {
+    case $1 in
+        debian | java) echo $work/$2 ;;
+        *) echo $work/$1 ;;
+    esac
+}
+
 # publish REPOSITORY SIGNER OF NAME VERSION RELEASE REQUIRES
 publish() {
     mkdir -p /srv/$1
     file=$(build "$3" "$4" "$5" "$6" "$7")
-    cp $file /srv/$1/
-    [ "$2" = nobody ] || rpmsign --define '__gpg /usr/bin/gpg' --define "_gpg_name $2@repository.test" \
-        --addsign /srv/$1/$(basename $file) > /dev/null
+    for one in $file; do
+        cp $one /srv/$1/
+        [ "$2" = nobody ] || rpmsign --define '__gpg /usr/bin/gpg' --define "_gpg_name $2@repository.test" \
+            --addsign /srv/$1/$(basename $one) > /dev/null
+    done
 }
 
 # index REPOSITORY SIGNER: metadata, signed unless by nobody
