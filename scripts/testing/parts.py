@@ -246,6 +246,12 @@ DRILLS = (
         (tests(*DRILL, "tests/hosts/monitoring"),),
     ),
     Part(
+        "enterprise-linux",
+        "further packages, keys, pins and releases that dnf and the roles refuse on Enterprise Linux",
+        600,
+        (tests(*DRILL, "tests/hosts/enterprise_linux"),),
+    ),
+    Part(
         "networks",
         "molecule: ActiveMQ on Debian 11, 12 and 13, an archive, a network of brokers, a master and a slave",
         660,

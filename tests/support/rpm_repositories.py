@@ -11,6 +11,7 @@ import base64
 import io
 import shlex
 import tarfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ UPSTREAM = "upstream"  # the repositories that `serve` fills
 SYSTEM = "system"  # in place of the family's own repositories
 SOURCES = Path(__file__).parent / "rpm"
 _SERVER = "/srv/rpm"
+Command = tuple[str, ...]
 
 _UNIT = f"""[Service]
 ExecStart=/usr/bin/python3 -m http.server --directory /srv {PORT}
@@ -73,15 +75,16 @@ class Repositories:
     def publish(self, name: str, *packages: Package, signer: str = "right") -> None:
         """Offer these packages in the repositories `name`, beside what they have; `signer` signs the metadata."""
         brokers = [package for package in packages if package.name == "rabbitmq-server"]
-        self.fill(f"{name}/rabbitmq", *brokers, signer=signer)
-        self.fill(f"{name}/erlang", *(one for one in packages if one not in brokers), signer=signer)
+        others = [package for package in packages if package not in brokers]
+        _do(
+            self.server,
+            *_filling(f"{name}/rabbitmq", brokers, signer),
+            *_filling(f"{name}/erlang", others, signer),
+        )
 
     def fill(self, repository: str, *packages: Package, signer: str = "right") -> None:
         """Offer these packages in one repository, beside what it has; `signer` signs the metadata, or ``nobody``."""
-        for one in packages:
-            what = (one.signer, one.of, one.name, one.version, one.release, one.requires)
-            self._do("publish", repository, *what)
-        self._do("index", repository, signer)
+        _do(self.server, *_filling(repository, packages, signer))
 
     def later(self, name: str = "later") -> None:
         """Offer the broker and the Erlang of `UPSTREAM` and a newer release of each in the repositories `name`."""
@@ -90,13 +93,13 @@ class Repositories:
 
     def java(self, repository: str = SYSTEM) -> None:
         """Offer the family's Java 21 in a repository."""
-        version = self._do("system", "java-21-openjdk-headless", "openjdk-21-jre-headless").strip()
+        version = _do(self.server, ("system", "java-21-openjdk-headless", "openjdk-21-jre-headless")).strip()
         # theirs counts the build among the version's numbers
         self.fill(repository, Package("java-21-openjdk-headless", f"{version}.0.9", "1.el9", "java"))
 
     def of_debian(self, name: str, *packages: str, repository: str = SYSTEM) -> None:
         """Offer a package of the family's system: the files of those of Debian's and of what they need."""
-        version = self._do("system", name, *packages).strip()
+        version = _do(self.server, ("system", name, *packages)).strip()
         self.fill(repository, Package(name, version, "1.el9", "debian"))
 
     def epel(self, repository: str = "epel") -> None:
@@ -139,14 +142,11 @@ class Repositories:
             ).items()
         }
 
-    def _do(self, *words: str) -> str:
-        return self.server.run(f"sh {_SERVER}/repository.sh {shlex.join(words)}", timeout=300)
-
 
 def serve(server: hosts.Host, keys: Path) -> Repositories:
     """Serve repositories over http to the other hosts, those of `UPSTREAM`; the keys go to a directory here."""
     _send(server)
-    broker, erlang = server.run(f"sh {_SERVER}/repository.sh prepare", timeout=400).split()[-2:]
+    broker, erlang = _do(server, ("prepare",)).split()[-2:]
     server.write("/etc/systemd/system/repository.service", _UNIT)
     server.run("systemctl daemon-reload && systemctl enable --now repository")
     for owner in ("right", "wrong"):
@@ -155,6 +155,18 @@ def serve(server: hosts.Host, keys: Path) -> Repositories:
     found = Repositories(server, keys, broker, erlang)
     found.publish(UPSTREAM, found.real_erlang(), found.real_broker())
     return found
+
+
+def _filling(repository: str, packages: Iterable[Package], signer: str) -> Iterator[Command]:
+    """The commands by which a repository gets packages and signed metadata."""
+    for one in packages:
+        yield "publish", repository, one.signer, one.of, one.name, one.version, one.release, one.requires
+    yield "index", repository, signer
+
+
+def _do(server: hosts.Host, *commands: Command) -> str:
+    """Have the serving host follow these commands; returns what they printed."""
+    return server.run(f"sh {_SERVER}/repository.sh", stdin="\n".join(map(shlex.join, commands)), timeout=400)
 
 
 def _send(server: hosts.Host) -> None:

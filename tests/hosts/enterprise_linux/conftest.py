@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import hosts
 import pytest
@@ -26,10 +25,8 @@ def controller() -> Iterator[hosts.Controller]:
     controller.close()
 
 
-@pytest.fixture(scope="module")
-def repositories(
-    fresh: Callable[..., list[hosts.Host]], tmp_path_factory: pytest.TempPathFactory
-) -> Repositories:
-    """The signed repositories: a broker and its Erlang."""
-    keys: Path = tmp_path_factory.mktemp("keys")
-    return serve(fresh("el-repo")[0], keys)
+@pytest.fixture(scope="session")
+def repositories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repositories]:
+    """The signed repositories: a broker and its Erlang, and what the tests add. All files share them."""
+    with hosts.fresh("el-repo", inventory=INVENTORY) as (server,):
+        yield serve(server, tmp_path_factory.mktemp("keys"))

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds, signs and indexes RPMs on the serving host: repository.sh VERB ARGUMENTS. Called by rpm_repositories.py.
+# Builds, signs and indexes RPMs on the serving host: reads commands, which are the functions below, from standard
+# input. Called by rpm_repositories.py.
 set -eu
 umask 022
 here=/srv/rpm
@@ -17,6 +18,7 @@ prepare() {
     mkdir -p /srv/keys $work
     install -d -m 0700 $GNUPGHOME
     for owner in right wrong; do
+        [ ! -e /srv/keys/$owner.asc ] || continue
         gpg --batch --quiet --passphrase '' --quick-generate-key "$owner@repository.test" rsa3072 sign never
         gpg --armor --export "$owner@repository.test" > /srv/keys/$owner.asc
     done
@@ -30,12 +32,14 @@ prepare() {
 unpack() {
     folder=$work/$1
     shift
-    mkdir -p $folder/debs
-    (cd $folder/debs && apt-get -qq -o APT::Sandbox::User=root download "$@")
-    for deb in $folder/debs/*.deb; do
-        dpkg-deb --extract $deb $folder
+    [ ! -d $folder ] || return 0
+    mkdir -p $folder.new/debs
+    (cd $folder.new/debs && apt-get -qq -o APT::Sandbox::User=root download "$@")
+    for deb in $folder.new/debs/*.deb; do
+        dpkg-deb --extract $deb $folder.new
     done
-    rm -r $folder/debs
+    rm -r $folder.new/debs
+    mv $folder.new $folder
 }
 
 # system NAME PACKAGE...: the files of Debian's packages and of those that they need, for a package of the family's system;
@@ -43,16 +47,13 @@ unpack() {
 system() {
     name=$1
     shift
-    if [ ! -d $work/$name ]; then
-        # shellcheck disable=SC2046 - a list
-        unpack $name $(apt-get --simulate --no-install-recommends install "$@" | awk '/^Inst/ { print $2 }')
-    fi
+    unpack $name $(apt-get --simulate --no-install-recommends install "$@" | awk '/^Inst/ { print $2 }')
     apt-cache show --no-all-versions "$1" | sed -n 's/^Version: \([0-9]*:\)\?\([^-+]*\).*/\2/p'
 }
 
 # build OF NAME VERSION RELEASE REQUIRES: prints the files of the package; one that was built is not built again.
 build() {
-    built=$work/built/$2-$3-$4
+    built=$work/built/$1-$2-$3-$4-$(echo "$5" | cksum | cut -d ' ' -f 1)
     if [ ! -d $built ]; then
         rpmbuild -bb --quiet --define "_topdir $work/rpmbuild" --define "_rpmdir $built.new" \
             --define "_sourcedir $here" --define "tree $(tree "$1" "$2")" --define "name_ $2" --define "version_ $3" \
@@ -63,7 +64,7 @@ build() {
         }
         mv $built.new $built
     fi
-    find $built -name '*.rpm'
+    ls $built/*/*.rpm
 }
 
 # tree OF NAME: where the files of a package are
@@ -77,12 +78,23 @@ tree() {
 # publish REPOSITORY SIGNER OF NAME VERSION RELEASE REQUIRES
 publish() {
     mkdir -p /srv/$1
-    file=$(build "$3" "$4" "$5" "$6" "$7")
-    for one in $file; do
-        cp $one /srv/$1/
-        [ "$2" = nobody ] || rpmsign --define '__gpg /usr/bin/gpg' --define "_gpg_name $2@repository.test" \
-            --addsign /srv/$1/$(basename $one) > /dev/null
+    for file in $(build "$3" "$4" "$5" "$6" "$7"); do
+        ln -f $(signed $2 $file) /srv/$1/
     done
+}
+
+# signed SIGNER FILE: prints the file of the package with this signature; what was signed is not signed again.
+signed() {
+    one=$(dirname $2)/$1/$(basename $2)
+    if [ $1 = nobody ]; then
+        one=$2
+    elif [ ! -e $one ]; then
+        mkdir -p $(dirname $one)
+        cp $2 $one.new
+        rpmsign --define '__gpg /usr/bin/gpg' --define "_gpg_name $1@repository.test" --addsign $one.new > /dev/null
+        mv $one.new $one
+    fi
+    echo $one
 }
 
 # index REPOSITORY SIGNER: metadata, signed unless by nobody
@@ -94,4 +106,4 @@ index() {
         /srv/$1/repodata/repomd.xml
 }
 
-"$@"
+eval "$(cat)"
