@@ -56,7 +56,8 @@ class Gate:
         """Note an answer that is no reason to wait; says whether the gate was closed."""
         with self._lock:
             was_closed = bool(self.why)
-            self._failures, self.why = 0, ""
+            # What the API asked for before it answered holds no longer.
+            self._failures, self._until, self.why = 0, 0.0, ""
             return was_closed
 
     def failed(self, why: str, asked: float | None = None) -> bool:

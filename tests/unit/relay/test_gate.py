@@ -53,6 +53,16 @@ def test_while_closed_one_worker_at_a_time_tries_after_growing_waits() -> None:
     assert waited == [0.5, 1, 2, 4, 4, 4]
 
 
+def test_a_wait_that_was_asked_for_ends_with_an_answer() -> None:
+    found, clock = gate()
+    found.failed("429", 600)
+    assert found.answered()  # a request of another worker, which was on its way
+    for _ in range(3):
+        found.failed("x")
+    clock.now += 1
+    assert found.may_try()
+
+
 def test_an_answer_opens_it() -> None:
     found, clock = gate()
     for _ in range(3):
