@@ -40,7 +40,8 @@ class Refused(Exception):
 def own_sources() -> dict[str, bytes]:
     """Return the files of this project that the relay is made of, by their names in the archive."""
     library = ROOT / "plugins" / "module_utils"
-    brokers = [library / "brokers" / name for name in ("__init__.py", "nearest.py", "role_arguments.py")]
+    names = ("__init__.py", "nearest.py", "role_arguments.py", "versions.py")
+    brokers = [library / "brokers" / name for name in names]
     brokers += (library / "brokers" / "relay").glob("*.py")
     found = {str(path.relative_to(library)): path.read_bytes() for path in brokers}
     found |= {

@@ -15,9 +15,10 @@ from typing import Any
 import pika
 import pika.exceptions
 from brokers.relay.settings import Settings, objects_of, waiting_queue
+from brokers.versions import number
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 
-from relaying.link import BLOCKED_SECONDS, CODE, CONNECT_SECONDS, UNKNOWN, NotPutAway, Taken
+from relaying.link import BLOCKED_SECONDS, CODE, CONNECT_SECONDS, UNKNOWN, NotPutAway, Taken, UnfitBroker
 
 # What ends a connection, for whatever reason: the next one is another attempt.
 BROKEN = (pika.exceptions.AMQPError, OSError)
@@ -63,6 +64,7 @@ class AmqpLink:
         self._publisher: BlockingConnection | None = None
         self._out: BlockingChannel | None = None
         self._connection = self._connected()
+        refuse_unfit(self._connection)
         self._channel = self._connection.channel()
         self._channel.basic_qos(prefetch_count=settings.source["prefetch"])
 
@@ -186,6 +188,27 @@ class AmqpLetters:
         """End the connection; letters that were not acknowledged are in their places again."""
         if self._connection.is_open:
             self._connection.close()
+
+
+def refuse_unfit(connection: BlockingConnection) -> None:
+    """Close a connection to a broker that is too old, and raise UnfitBroker."""
+    broker = connection._impl  # nothing that is public has what a broker says of itself
+    why = unfit(broker.params.host, broker.server_properties or {})
+    if why:
+        connection.close()
+        raise UnfitBroker(why)
+
+
+def unfit(host: str, properties: Mapping[str, Any]) -> str:
+    """Return why a relay may not take from a broker that says this of itself; '' where it may."""
+    version = str(properties.get("version", ""))
+    # Of what else speaks AMQP, and of RabbitMQ that keeps its version to itself, nothing is known.
+    if properties.get("product") != "RabbitMQ" or not number(version) or number(version) >= (3, 10):
+        return ""
+    return (
+        f"source.hosts: {host} is RabbitMQ {version}, whose queues may lose a message on its way to another one; "
+        "upgrade it to 3.10 or later"
+    )
 
 
 def taken(method: Any, properties: Any, body: bytes | None) -> Taken | None:

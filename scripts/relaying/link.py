@@ -21,6 +21,10 @@ class NotPutAway(Exception):
     """A message that the broker did not take: a sentence. The message stays where it was."""
 
 
+class UnfitBroker(Exception):
+    """A broker from which no relay may take: a sentence."""
+
+
 @dataclass(frozen=True)
 class Taken:
     """A message in hand: what a broker calls it (`tag`), what its sender said of it, and its body."""

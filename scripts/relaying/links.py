@@ -9,10 +9,10 @@ from brokers.relay.settings import ACTIVEMQ, Settings
 
 from relaying import activemq, amqp, stomp
 from relaying.files import Secrets
-from relaying.link import Letters, Link
+from relaying.link import Letters, Link, UnfitBroker
 
 # What ends a connection, for whatever reason: the next one is another attempt.
-BROKEN = (*amqp.BROKEN, stomp.Broken)
+BROKEN = (*amqp.BROKEN, stomp.Broken, UnfitBroker)
 
 
 def opener(settings: Settings, secrets: Secrets) -> Callable[[], Link]:
@@ -33,7 +33,7 @@ def letters(settings: Settings, secrets: Secrets, most: int) -> Callable[[], Let
 
 def reason(error: BaseException) -> str:
     """Return what the broker or the network said, in a line."""
-    return str(error) if isinstance(error, stomp.Broken) else amqp.reason(error)
+    return str(error) if isinstance(error, (stomp.Broken, UnfitBroker)) else amqp.reason(error)
 
 
 def _login(settings: Settings, secrets: Secrets) -> tuple[str, ssl.SSLContext | None]:

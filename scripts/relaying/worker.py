@@ -92,7 +92,7 @@ class Worker:
             )
         # A broker that is away for hours is no reason for a line each ten seconds.
         elif was_connected or failures in (1, 5) or failures % 60 == 0:
-            what = "lost the broker" if was_connected else "cannot reach the broker"
+            what = "lost the broker" if was_connected else "cannot take from the broker"
             self._say("warning", "broker-away", f"{what}: {reason(error)}; trying again", failures=failures)
 
     def _work(self) -> None:

@@ -20,7 +20,7 @@ import pytest
 import relay_archive
 from brokers.relay import settings as declared
 from relay_sample import RIGHT
-from relaying import amqp, link, service, worker
+from relaying import amqp, link, links, service, worker
 from relaying.cli import main
 from relaying.files import Refused
 from relaying.gate import Gate
@@ -304,6 +304,31 @@ def test_headers_that_pika_can_read_can_be_sent_on() -> None:
 )
 def test_why_a_broker_is_away_is_said_in_its_own_words(error: Exception, said: str) -> None:
     assert amqp.reason(error) == said
+
+
+@pytest.mark.parametrize(
+    ("product", "version", "is_refused"),
+    [
+        ("RabbitMQ", "3.8.9", True),
+        ("RabbitMQ", "3.9.29+deb", True),
+        ("RabbitMQ", "3.10.8", False),
+        ("RabbitMQ", "4.3.6", False),
+        ("RabbitMQ", "", False),
+        ("LavinMQ", "2.4.1", False),
+        (None, "1.0", False),
+    ],
+)
+def test_a_broker_that_may_lose_what_waits_is_refused(
+    product: str | None, version: str, is_refused: bool
+) -> None:
+    said = amqp.unfit("10.0.0.1", {"product": product, "version": version})
+    sentence = f"source.hosts: 10.0.0.1 is RabbitMQ {version}, whose queues may lose a message"
+    assert (
+        said.startswith(sentence) and said.endswith("upgrade it to 3.10 or later") if is_refused else not said
+    )
+    if is_refused:
+        assert links.reason(link.UnfitBroker(said)) == said
+        assert issubclass(link.UnfitBroker, links.BROKEN)
 
 
 class Dead:

@@ -80,7 +80,7 @@ def test_one_that_may_log_in_and_not_take_messages_never_counts_as_connected() -
     assert bench.seen == [False, False]
     assert bench.worker.trouble == "403 ACCESS_REFUSED"
     assert bench.link.closed
-    assert '"cannot reach the broker: 403 ACCESS_REFUSED; trying again"' in bench.journal.getvalue()
+    assert '"cannot take from the broker: 403 ACCESS_REFUSED; trying again"' in bench.journal.getvalue()
     assert '"connected"' not in bench.journal.getvalue()
     assert bench.shared.metrics.total("connections_lost") == 0
 
