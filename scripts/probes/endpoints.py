@@ -33,6 +33,7 @@ _OPTIONAL = (
     *("denied_vhost", "denied_destination", "dead_letter_prefix", "frame_limit", "pair", "certificate_days"),
     *("inventory", "written", "cluster", "relays"),
 )
+_TOGETHER = ", "  # between the sources of an inventory that has several
 _AGAIN = "run the converge (`ansible-playbook -i INVENTORY site.yml`) again, it writes a new one"
 
 
@@ -57,8 +58,8 @@ def load(path: Path) -> list[Broker]:
 def select(brokers: Sequence[Broker], inventories: Sequence[str], names: Sequence[str]) -> list[Broker]:
     """Return the brokers of these inventories (all, if it is empty) that have these names (all, if it is empty).
 
-    An inventory is named as the file names it, by a path to it, or by its last part. Raises Refusal for a name that
-    fits nothing, with those that there are.
+    An inventory is named as the file names it, by a path to it, or by its last part; a broker of several together is of
+    each. Raises Refusal for a name that fits nothing, with those that there are.
     """
     known = sorted({broker.inventory for broker in brokers if broker.inventory})
     for wanted in inventories:
@@ -90,7 +91,10 @@ def _is_inventory(wanted: str, name: str) -> bool:
     if not name or not plain:
         return False
     paths = {os.path.realpath(plain), os.path.realpath(os.path.dirname(plain) if _is_hosts(plain) else plain)}
-    return plain in (name, Path(name).name) or str((PROJECT / name).resolve()) in paths
+    return plain == name or any(
+        plain in (one, Path(one).name) or str((PROJECT / one).resolve()) in paths
+        for one in name.split(_TOGETHER)
+    )
 
 
 def _is_hosts(path: str) -> bool:
@@ -101,7 +105,7 @@ def gone(brokers: Sequence[Broker]) -> dict[str, list[str]]:
     """Return the inventories that no longer exist, and the names of their brokers."""
     found: dict[str, list[str]] = {}
     for broker in brokers:
-        sources = (broker.inventory or "").split(", ")
+        sources = (broker.inventory or "").split(_TOGETHER)
         if broker.inventory and any("," not in one and not (PROJECT / one).exists() for one in sources):
             found.setdefault(broker.inventory, []).append(broker.name)
     return found
@@ -302,9 +306,16 @@ class _Reader:
         keys = ("name", "on", "queue", "dead", "vhost", "user")
         if not isinstance(entry, dict):
             self.refuse(where, "is not an object")
-        self.only_keys(entry, where, (*keys, "password"))
+        self.only_keys(entry, where, (*keys, "password", "page"))
         lines = {key: self.line(entry, where, key) for key in keys}
-        return Relay(**lines, password=self.text(entry, where, "password"))
+        page = self.page(entry["page"], f"{where}.page") if entry.get("page") is not None else None
+        return Relay(**lines, password=self.text(entry, where, "password"), page=page)
+
+    def page(self, entry: Any, where: str) -> Endpoint:
+        if not isinstance(entry, dict):
+            self.refuse(where, "is not an object")
+        self.only_keys(entry, where, ("host", "port"))
+        return Endpoint(self.host(entry, where), self.port(entry, where))
 
     def listener(self, entry: Any, where: str) -> Listener:
         if not isinstance(entry, dict):

@@ -104,7 +104,7 @@ class Listener:
 
 @dataclass(frozen=True)
 class Relay:
-    """A message relay that takes from a broker, on the host `on`, and its login there."""
+    """A message relay that takes from a broker, on the host `on`, and its login there; where it says how it is."""
 
     name: str
     on: str
@@ -113,6 +113,7 @@ class Relay:
     vhost: str
     user: str
     password: str = field(repr=False)
+    page: Endpoint | None = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ MODULES: tuple[str, ...] = (
     "both.stomp",
     "both.tls",
     "both.relays",
+    "both.relay_pages",
     "rabbitmq.management",
     "rabbitmq.clusters",
     "rabbitmq.negative",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import signal
+import socket
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -60,10 +61,11 @@ class Relay:
         try:
             server = _server(self)
         except OSError as error:
-            port = self._shared.settings.metrics_port
+            settings = self._shared.settings
             raise Refused(
                 UNAVAILABLE,
-                f"metrics_port: {port} on 127.0.0.1 cannot be had: {error.strerror}; choose a free port",
+                f"metrics_port: {settings.metrics_port} on {settings.metrics_address} cannot be had: {error.strerror}; "
+                "choose a free port, and an address of this host",
             ) from None
         threading.Thread(target=server.serve_forever, daemon=True).start()
         for worker in self._workers:
@@ -137,7 +139,7 @@ class Relay:
 
 
 def _server(relay: Relay) -> ThreadingHTTPServer:
-    """Return the server of /metrics and /health, on loopback: what it says is for this host's own agents."""
+    """Return the server of /metrics and /health: on loopback, unless the operator opens it to others."""
 
     class Page(BaseHTTPRequestHandler):
         timeout = 5
@@ -163,7 +165,12 @@ def _server(relay: Relay) -> ThreadingHTTPServer:
         def log_message(self, *words: Any) -> None:
             """Say nothing."""
 
-    return ThreadingHTTPServer(("127.0.0.1", relay._shared.settings.metrics_port), Page)
+    settings = relay._shared.settings
+
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in settings.metrics_address else socket.AF_INET
+
+    return Server((settings.metrics_address, settings.metrics_port), Page)
 
 
 def check(settings: Settings, path: Path, environment: Mapping[str, str]) -> None:

@@ -1,6 +1,6 @@
 """Probes of the message relays that take from a broker: each as its own user, which sees its queues and no other.
 
-A relay's own page is for its host alone (127.0.0.1), so that its health is what the broker sees of it.
+A relay's own page is for its host alone by default (relay_pages.py), so that its health is what the broker sees of it.
 """
 
 from __future__ import annotations

@@ -93,6 +93,7 @@ def test_the_smoke_report_has_the_relay(site: ActivemqSite) -> None:
     hosts.wait_for("the source", lambda: site.depth(QUEUE) == 0)
     found = site.probes()
     assert found["relay.activemq.lag"] == ("pass", "credit-delete: 0 ready")
+    assert found["relay.page"] == ("pass", "credit-delete: works, 2 of 2 workers are connected")
     assert found["relay.activemq.dead"][1].startswith(f"credit-delete: 1 in {DEAD}")
     assert len(site.dead()) == 1
 

@@ -148,6 +148,7 @@ def test_the_smoke_report_has_the_relay(site: Site) -> None:
         "relay.health": ("pass", "credit-delete: 2 workers take"),
         "relay.lag": ("pass", "credit-delete: 0 ready"),
         "relay.dead": ("pass", "no dead letters"),
+        "relay.page": ("pass", "credit-delete: works, 2 of 2 workers are connected"),
     }
     assert site.probes() == fine
     site.send(b"no JSON")
@@ -156,7 +157,7 @@ def test_the_smoke_report_has_the_relay(site: Site) -> None:
     site.send("ready-1", "ready-2")
     found = site.probes()
     site.host.run(f"systemctl start {UNIT}")
-    assert found["relay.health"][0] == "fail"
+    assert (found["relay.health"][0], found["relay.page"][0]) == ("fail", "fail")
     assert found["relay.lag"] == ("pass", "credit-delete: 2 ready")
     assert found["relay.dead"][1].startswith(f"credit-delete: 1 in {DEAD}")
     assert len(site.dead()) == 1
@@ -213,6 +214,9 @@ def test_a_wrong_login_stops_the_relay_and_keeps_the_queue(site: Site) -> None:
     site.send(*(f"denied-{number}" for number in range(20)))
     hosts.wait_for("the stop", lambda: site.health().get("state") == "stopped")
     assert "401" in site.host.run(f"systemctl show --property=StatusText --value {UNIT}")
+    status, said = site.probes()["relay.page"]
+    assert status == "fail"
+    assert "The relay credit-delete has stopped, as its API refused it: the API answered 401" in said
     hosts.wait_for("the messages back in the queue", lambda: site.depth(QUEUE) == 20)
     assert len([one for one in site.requests() if one.status == 401]) <= WORKERS
     site.host.run(f"rm /var/tmp/api.log.denied; systemctl restart {UNIT}")

@@ -517,3 +517,30 @@ def test_brokers_of_one_name_in_two_inventories_are_told_apart(tmp_path: Path) -
     ]
     top["brokers"][1]["inventory"] = "inventory/prod"
     assert 'names "rabbit1" of inventory/prod twice' in str(refusal(write(path, json.dumps(top))))
+
+
+def test_a_broker_of_several_inventories_together_is_of_each(tmp_path: Path) -> None:
+    top = document()
+    first = top["brokers"][0]
+    top["brokers"] = [
+        {**first, "inventory": "inventory/single, inventory/relays"},
+        {**first, "name": "other", "inventory": "inventory/lab"},
+    ]
+    brokers = endpoints.load(write(tmp_path / "e.json", json.dumps(top)))
+
+    def chosen(*inventories: str) -> list[str]:
+        return [one.name for one in endpoints.select(brokers, inventories, [])]
+
+    both = "inventory/single, inventory/relays"
+    for one in (
+        "inventory/single",
+        "inventory/single/",
+        "single",
+        "inventory/single/hosts.yml",
+        "relays",
+        both,
+    ):
+        assert chosen(one) == ["rabbit1"], one
+    assert chosen("single", "lab") == ["rabbit1", "other"]
+    with pytest.raises(Refusal, match=r"--inventory inventory: the endpoints file has no such inventory"):
+        chosen("inventory")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from brokers.inventory import endpoints, published_secrets
 from brokers.relay import beside
 from probes import registry, runner
 from probes.endpoints import load
-from probes.model import Broker, Refusal, Relay, Settings
+from probes.model import Broker, Endpoint, Refusal, Relay, Result, Settings
 from role_files import ROOT
 
 
@@ -122,6 +125,85 @@ def test_the_probes_know_the_relays_of_a_broker() -> None:
     taken = {one["name"]: one.get("relays") for one in entries(of("127.0.0.1", broker="activemq"), on="amq")}
     assert [one["vhost"] for one in taken["amq"] or []] == ["/"]
     assert (taken["mq1"], taken["mq2"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("opened", "host"),
+    [
+        ("127.0.0.1", None),
+        ("127.0.0.9", None),
+        ("::1", None),
+        ("10.0.0.9", "10.0.0.9"),
+        ("0.0.0.0", "app1"),  # noqa: S104 - what an operator may write
+        ("::", "app1"),
+    ],
+)
+def test_the_probes_know_where_a_relay_says_how_it_is(opened: str, host: str | None, tmp_path: Path) -> None:
+    written = entries({**of("10.0.0.1"), "metrics_address": opened})
+    path = tmp_path / "endpoints.json"
+    path.touch(0o600)
+    path.write_text(json.dumps({"schema": 1, "brokers": written}), encoding="utf-8")
+    (found,) = next(one.relays for one in load(path) if one.name == "mq1")
+    assert found.page == (Endpoint(host, 9470) if host else None)
+
+
+class Health(BaseHTTPRequestHandler):
+    """The page of a relay, or of something else."""
+
+    said = b""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health" else 404)
+        self.end_headers()
+        self.wfile.write(self.said)
+
+    def log_message(self, *words: Any) -> None:
+        pass
+
+
+def probed(page: Endpoint | None) -> Result:
+    relays = (Relay("r", "app1", "q", "dead", "/", "u", "p", page),)
+    probes = [probe for probe in registry.all_probes() if probe.name == "relay.page"]
+    (result,) = runner.run(
+        [Broker("mq1", "activemq", "127.0.0.1", "u", "p", relays=relays)], probes, Settings("t"), None
+    )
+    return result
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "words"),
+    [
+        ({}, "pass", "r: works, 2 of 2 workers are connected"),
+        (
+            {"state": "api-away", "why": "app:8000 refused\nthe connection"},
+            "fail",
+            "The relay r leaves messages in the queue, as its API is away: app:8000 refused the connection",
+        ),
+        ({"state": "no-broker", "why": ""}, "fail", "The relay r does not reach its broker"),
+        ({"relay": "other"}, "error", "is not the page of the relay r"),
+        (None, "error", "is not the page of the relay r"),
+    ],
+)
+def test_a_relay_s_page_is_read_where_it_is_open(
+    said: dict[str, Any] | None, status: str, words: str
+) -> None:
+    usual = {"relay": "r", "state": "working", "why": "", "connected": 2, "workers": 2}
+    Health.said = json.dumps([] if said is None else {**usual, **said}).encode()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Health) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        found = probed(Endpoint("127.0.0.1", server.server_address[1]))
+        server.shutdown()
+    assert (found.status.value, words in found.detail) == (status, True), found.detail
+
+
+def test_a_page_that_nobody_serves_or_that_is_not_open() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    found = probed(Endpoint("127.0.0.1", port))
+    assert found.status.value == "fail"
+    assert "The relay r does not say at" in found.detail
+    assert found.finding and "Connection refused" in found.finding.came_back
+    assert probed(None).status.value == "skip"
 
 
 def test_relays_of_other_brokers_and_wrong_ones_are_left_out() -> None:

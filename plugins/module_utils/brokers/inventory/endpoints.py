@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import ipaddress
 import json
 import os
 import stat
@@ -275,13 +276,22 @@ def _relays(
             meant = [entry for entry in meant if entry["name"].removesuffix("-activemq") in sorted(names)[:1]]
             password = str(one["source"]["password"])
             for entry in meant[:1]:
-                yield entry, {"on": host, "password": password, **_queues(taken)}
+                page = _page(taken, address({"inventory_hostname": host, **hosts[host]}))
+                yield entry, {"on": host, "password": password, **_queues(taken), **page}
 
 
 def _queues(relay: Settings) -> Entry:
     source = relay.source
     found = {"name": relay.name, "queue": source["queue"], "dead": objects_of(relay.name)["dead"]}
     return {**found, "vhost": source["vhost"], "user": source["user"]}
+
+
+def _page(relay: Settings, host: str) -> Entry:
+    """Return where others than the relay's host may ask for its health, if they may."""
+    at = ipaddress.ip_address(relay.metrics_address)
+    if at.is_loopback:
+        return {}
+    return {"page": {"host": host if at.is_unspecified else str(at), "port": relay.metrics_port}}
 
 
 # --- among the entries of other inventories -----------------------------------------------------------------

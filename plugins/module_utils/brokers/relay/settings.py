@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ OWN_HEADERS = (
     "transfer-encoding",
     "upgrade",
     "idempotency-key",
+    "x-relay-redelivered",
 )
 NONE, MESSAGE = "none", "message"
 RABBITMQ, ACTIVEMQ = "rabbitmq", "activemq"
@@ -60,6 +62,7 @@ KEYS: Mapping[str, Mapping[str, _Key]] = {
         "retry": _Key("dict", {}),
         "largest_message": _whole(1048576, 1, 134217728),
         "metrics_port": _Key("int", required=True, least=1, most=65535),
+        "metrics_address": _Key("str", "127.0.0.1"),
     },
     "source": {
         "broker": _Key("str", RABBITMQ),
@@ -109,6 +112,7 @@ class Settings:
     attempts: int
     largest_message: int
     metrics_port: int
+    metrics_address: str
 
 
 def objects_of(name: str) -> dict[str, str]:
@@ -142,6 +146,7 @@ def settings(document: Mapping[str, Any]) -> Settings:
         retry["attempts"],
         top["largest_message"],
         top["metrics_port"],
+        top["metrics_address"],
     )
 
 
@@ -170,6 +175,10 @@ def _refusals(document: Any) -> list[str]:
         found.append(
             f"name: '{name}' is not a name for queues and a service; write up to 40 small letters, digits and '-'"
         )
+    if not _is_address(top["metrics_address"]):
+        found.append(
+            f"metrics_address: '{top['metrics_address']}' is not an IP address; write one of the host's, or 0.0.0.0"
+        )
     return [
         *found,
         *_source(filled(top["source"], "source")),
@@ -197,11 +206,19 @@ def _keys(given: Mapping[str, Any], section: str) -> Iterator[str]:
             yield f"{prefix}{name}: {problem}"
 
 
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 _ASKED = {
     "name": "call the relay by what it does, such as credit-delete",
     "source": "say where messages come from: hosts, queue and password_file",
     "request": "say what is done with a message: method and url",
-    "metrics_port": "choose a free port, on which metrics and health are served on 127.0.0.1",
+    "metrics_port": "choose a free port, on which metrics and health are served",
     "source.hosts": "list the addresses of the broker, or of all members of its cluster",
     "source.password_file": "name the file with the password of the broker's user",
     "source.queue": "name the queue",
