@@ -181,17 +181,13 @@ def test_it_runs_from_the_collection(site: Site, tmp_path: Path) -> None:
 @pytest.mark.drill
 def test_a_broker_that_requires_certificates_lets_in_who_has_one(site: Site, libraries: Path) -> None:
     """Last in this file: it changes the broker."""
-    demanded = {
-        "rabbitmq_tls_client_certificates": "required",
-        "activemq_tls_client_certificates": "required",
-    }
-    site.play("playbooks/clients.yml", **demanded).refused(
-        "client_settings_applications[rabbit-tls].certificate: is missing, and cl-rabbit asks clients for one",
-        "client_settings_applications[active-tls].certificate: is missing, and cl-active asks clients for one",
-    )
     for kind in ("rabbitmq", "activemq"):
         for values in site.content[kind]["hosts"].values():
             values[f"{kind}_tls_client_certificates"] = "required"
+    site.play("playbooks/clients.yml").refused(
+        "client_settings_applications[rabbit-tls].certificate: is missing, and cl-rabbit asks clients for one",
+        "client_settings_applications[active-tls].certificate: is missing, and cl-active asks clients for one",
+    )
     known = [one for one in site.applications if not one["name"].endswith("-tls")]
     site.play("site.yml", client_settings_applications=known).succeeded()
     site.play("playbooks/clients.yml", client_settings_applications=known).succeeded()
