@@ -274,6 +274,15 @@ def on_the_policy(scope):
         ({"vhosts": [{"name": "v", "default_queue_type": "quorum"}]}, (3, 10, 25), (3, 11, 0)),
         ({"queues": [{"vhost": "v", "name": "s", "type": "stream"}]}, (3, 8, 35), (3, 9, 0)),
         ({"users": [{"name": "admin", "limits": {"max-channels": 1}}]}, (3, 8, 9), (3, 8, 10)),
+        (
+            {
+                "queues": [
+                    {"vhost": "v", "name": "new", "arguments": {"x-dead-letter-strategy": "at-least-once"}}
+                ]
+            },
+            (3, 9, 29),
+            (3, 10, 0),
+        ),
         (on_the_policy("classic_queues"), (3, 11, 28), (3, 12, 0)),
         (on_the_policy("quorum_queues"), (3, 11, 28), (3, 12, 0)),
         (on_the_policy("streams"), (3, 11, 28), (3, 12, 0)),

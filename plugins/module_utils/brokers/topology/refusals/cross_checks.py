@@ -212,6 +212,10 @@ def _unknown_references(
         )
 
 
+# Of queues; a broker that is older may ignore them, and a message be less safe than was declared.
+_ARGUMENTS_SINCE: Mapping[str, Version] = {"x-dead-letter-strategy": (3, 10)}
+
+
 def _version_refusals(desired: Desired, current: Current, version: Version) -> Found:
     for item in _items(desired):
         if item.absent or not version:
@@ -224,6 +228,9 @@ def _version_refusals(desired: Desired, current: Current, version: Version) -> F
             if part.name in item.values:
                 for text in _field_version_refusals(item, part, existing, version):
                     yield item.path, text
+        for key in (item.values.get("arguments") or {}) if item.kind.name == "queues" else ():
+            if version < (since := _ARGUMENTS_SINCE.get(key, ())):
+                yield item.path, _too_old(f"{item.path}.arguments.{key}", version, since, "key")
 
 
 def _field_version_refusals(
