@@ -34,7 +34,7 @@ check: setup ## lint, types, unit tests and generated pages: under two minutes, 
 	@scripts/check
 
 ONLY :=
-test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, monitoring, activemq, collection, tls, tls-scenario, cluster, relay, clients, doctor, enterprise-linux, cluster-scenario
+test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, monitoring, activemq, collection, tls, tls-scenario, cluster, relay, clients, doctor, enterprise-linux, enterprise-linux-scenario, cluster-scenario
 	@scripts/test $(ONLY)
 
 drills: setup ## long tests of what `make test` covers more cheaply; ONLY=part runs one of images, kills, rabbitmq, topology, activemq, collection, tls, cluster, relay, clients, doctor, monitoring, enterprise-linux, networks, default

@@ -11,7 +11,7 @@ import yaml
 from yaml import CSafeLoader
 
 from ..module_utils.brokers import role_arguments
-from ..module_utils.brokers.host import apt_repository, dnf_repository, sandbox
+from ..module_utils.brokers.host import apt_repository, dnf_repository, firewalld, sandbox
 from ..module_utils.brokers.inventory import published_secrets
 
 
@@ -55,6 +55,8 @@ class FilterModule:
             "dnf_release": dnf_repository.release,
             "dnf_repository_refusals": dnf_repository.host_refusals,
             "dnf_repository_words": dnf_repository.words,
+            "firewalld_kept_out": firewalld.kept_out,
+            "firewalld_rules": firewalld.rules,
             "package_specifications": package_specifications,
             "published_in_inventory": published_secrets.inventory_refusals,
             "published_secret_refusals": published_secrets.refusals,

@@ -64,6 +64,7 @@ class FilterModule:
             "rabbitmq_upgrade_changes_series": upgrades.changes_series,
             "rabbitmq_upgrade_no_way_back": upgrades.no_way_back,
             "rabbitmq_upgrade_held_back": upgrades.held_back,
+            "rabbitmq_upgrade_not_come": upgrades.not_come,
             "rabbitmq_upgrade_refusals": upgrades.refusals,
             "rabbitmq_upgrade_specifications": upgrades.specifications,
             "rabbitmq_upgrade_summary": upgrades.summary,

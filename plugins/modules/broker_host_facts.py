@@ -78,6 +78,10 @@ options:
     description: Whether the versions of O(packages) in the host's repositories are wanted.
     type: bool
     default: false
+  firewall:
+    description: Whether it is wanted what firewalld lets in.
+    type: bool
+    default: false
   only_missing:
     description:
       - Simulate only when one of O(packages) is not installed, and no installation is cut off half-way, which has
@@ -130,6 +134,12 @@ pair:
     - 'text: the PEM file of the certificate, or empty; trouble: what is wrong with certificate or key, by these names.'
   returned: when asked for
   type: dict
+firewall:
+  description:
+    - 'zones: the default zone and those with interfaces; ports: what one of them lets in, such as 5672/tcp; open:
+      whether one lets everything in. Null where firewalld does not run.'
+  returned: when asked for
+  type: dict
 shell: {description: 'Shell of O(account), empty where there is no such user.', returned: always, type: str}
 unit:
   description:
@@ -157,6 +167,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host import (
     certificate,
     facts as hostfacts,
+    firewalld,
     packages,
 )
 from ansible_collections.brokerkit.brokers.plugins.module_utils.brokers.host.file_sets import read
@@ -213,6 +224,7 @@ def main() -> None:
             "pair": {"type": "dict", "options": pair},
             "simulate": dict(names),
             "available": {"type": "bool", "default": False},
+            "firewall": {"type": "bool", "default": False},
             "only_missing": {"type": "bool", "default": False},
             "refresh": {"type": "bool", "default": False},
         },
@@ -246,6 +258,8 @@ def main() -> None:
         "available": {},
         "packages_written": 0.0,
     }
+    if wanted["firewall"]:
+        result["firewall"] = firewalld.read()
     if wanted["pair"]:
         result["pair"] = certificate.pair(**wanted["pair"])
     try:

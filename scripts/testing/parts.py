@@ -169,6 +169,12 @@ PARTS = (
         (tests(*BRIEF, "tests/hosts/enterprise_linux"),),
     ),
     Part(
+        "enterprise-linux-scenario",
+        "molecule: RabbitMQ by dnf and ActiveMQ from the archive on Enterprise Linux; both packages upgraded",
+        240,
+        scenario("enterprise_linux"),
+    ),
+    Part(
         "cluster-scenario",
         "molecule: three Debian 13 hosts as one cluster, restarted one at a time under load",
         480,

@@ -184,6 +184,17 @@ def test_flags_that_are_off_are_enabled_but_those_that_are_not_finished():
     assert upgrades.flags_off(said, store_too=True) == ["khepri_db", "rabbitmq_4.0.0"]
 
 
+def test_a_version_that_did_not_come_is_seen():
+    found = [
+        {"name": "rabbitmq-server", "from": "4.0.5-1", "to": "4.0.5-2"},
+        {"name": "other", "from": "", "to": "1"},
+    ]
+    after = {"hostname": "mq1", "manager": "dnf", "packages": {"rabbitmq-server": "4.0.5-1"}}
+    (sentence,) = upgrades.not_come(found, after)
+    assert sentence.startswith("mq1: rabbitmq-server was to become 4.0.5-2") and "it is 4.0.5-1" in sentence
+    assert upgrades.not_come(found, {**after, "packages": {"rabbitmq-server": "4.0.5-2"}}) == []
+
+
 def test_what_dnf_holds_back_is_said():
     has = {"available": {"erlang": ["29.0-1", "27.3-2", "27.3-1"], "rabbitmq-server": ["4.0.5-1"]}}
     versions = {"erlang": "27.3-2", "rabbitmq-server": "4.0.5-1"}

@@ -199,6 +199,17 @@ def _erlang_step(name: str, change: Change) -> list[str]:
     return []
 
 
+def not_come(found: Sequence[Change], host: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each package that has another version than planned, by what the host says afterwards."""
+    has = host["packages"]
+    return [
+        f"{host['hostname']}: {one['name']} was to become {one['to']}, {host['manager']} has said nothing against it, "
+        f"and it is {has[one['name']]}; see the manager's log in /var/log there"
+        for one in found
+        if one["name"] in has and has[one["name"]] != one["to"]
+    ]
+
+
 def held_back(
     host: Mapping[str, Any], has: Mapping[str, Any], versions: Versions, pins: Versions
 ) -> list[str]:
