@@ -13,7 +13,7 @@ _OF_ONE_ERROR = 6
 _NAMED = re.compile(r"(?:FAILED|ERROR) (\S+::\S+)")
 # pytest's errors, line after line; and what Ansible, molecule and scripts/check say, and go on about.
 _OF_A_TEST = re.compile(r"E  ")
-_OTHERWISE = re.compile(r"fatal: |\[?(?:ERROR|CRITICAL)\b|check: .*FAILED")
+_OTHERWISE = re.compile(r"(?:E +)?(?:fatal: |\[?(?:ERROR|CRITICAL)\b|check: .*FAILED)")
 
 
 def failed_tests(lines: Iterable[str]) -> list[str]:

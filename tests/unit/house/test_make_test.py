@@ -213,6 +213,15 @@ def test_an_error_of_ansible_is_told_with_what_follows_it() -> None:
     assert failures.told(lines) == [*fatal, "line 0", "line 1", "check: unit           FAILED", "E   x"]
 
 
+def test_of_a_run_of_ansible_in_a_test_what_failed_is_told() -> None:
+    run = [
+        *(f"E       ok {number}" for number in range(99)),
+        "E       fatal: [re-4-0]: FAILED!",
+        "E         * why",
+    ]
+    assert failures.told([">   x", *run, "a.py:1: AssertionError"]) == [*run[:6], *run[-2:]]
+
+
 def test_no_error_is_so_long_that_another_or_the_name_is_not_told() -> None:
     lines = [f"E   one {number}" for number in range(900)] + [">   x"] + [f"E   two {'x' * 900}"]
     told = failures.told([*lines, *(f"FAILED a.py::test_{number} - E" for number in range(12))])
