@@ -134,3 +134,20 @@ def test_a_node_by_pins_is_upgraded_no_further(client, controller, offers):
         f"erlang-{offers.erlang}-1.el9.x86_64",
     ]
     assert client.evaluate("1 + 1.") == "2"
+
+
+@pytest.mark.drill
+def test_a_transaction_that_was_cut_off_is_finished(client, controller, offers):
+    values = hosts.settings(**offers.both("later"))
+    offers.later()
+    controller.converge([client], values).succeeded()
+    # rpm has put the next release beside this one and was killed before it removed it.
+    broker = f"rabbitmq-server-{offers.broker}"
+    client.run("rm -rf /var/tmp/two; mkdir /var/tmp/two; systemctl stop rabbitmq-server")
+    older = f"{offers.uri('later/rabbitmq')}/{broker}-1.el8.noarch.rpm"
+    client.run(f"rpm --install --force --nodeps --noscripts {older}")
+    assert len(client.run("rpm -q rabbitmq-server").split()) == 2
+    controller.converge([client], values).succeeded()
+    assert client.run("rpm -q rabbitmq-server").split() == [f"{broker}-2.el8.noarch"]
+    assert client.run("rpm --verify --nomtime --nomode --nouser --nogroup rabbitmq-server").strip() == ""
+    assert client.evaluate("1 + 1.") == "2"

@@ -48,6 +48,8 @@ def test_when_the_newest_was_written(program):
 def test_a_transaction_was_cut_off_when_a_package_is_there_twice(program, rows, cut_off):
     program("rpm", rows)
     assert dnf.interrupted() is cut_off
+    assert ("erlang" in dnf.installed(["erlang", "rabbitmq-server"])) is not cut_off
+    assert dnf.states(["erlang"])["erlang"]["state"] == ("twice" if cut_off else "ii")
 
 
 def test_a_host_with_dpkg_is_asked_by_apt_even_if_it_has_rpm(monkeypatch):

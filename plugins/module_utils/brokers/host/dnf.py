@@ -34,8 +34,13 @@ def _rows(names: Sequence[str]) -> list[list[str]]:
 
 
 def installed(names: Sequence[str]) -> dict[str, str]:
-    """Return the version of each package of `names` that is installed: [epoch:]version-release."""
-    return {name: version for name, version, _ in _rows(names)} if names else {}
+    """Return the version of each package of `names` that is installed: [epoch:]version-release.
+
+    One that is there twice is not: the transaction that was to replace it has been cut off.
+    """
+    rows = _rows(names) if names else []
+    there = [name for name, _, _ in rows]
+    return {name: version for name, version, _ in rows if there.count(name) == 1}
 
 
 def written(names: Sequence[str]) -> float:
