@@ -110,6 +110,16 @@ def test_a_release_that_is_not_known_is_refused(client, controller, offers, olde
 
 
 @pytest.mark.drill
+def test_a_dnf_that_does_not_end_is_named(client, controller, offers):
+    holder = client.run("sleep 900 >/dev/null 2>&1 & echo $! | tee /var/cache/dnf/metadata_lock.pid").strip()
+    try:
+        run = controller.converge([client], hosts.settings(**offers.both()))
+        run.refused("dnf gave no answer within", f"process {holder} holds /var/cache/dnf/metadata_lock.pid")
+    finally:
+        client.run(f"kill {holder}; rm -f /var/cache/dnf/metadata_lock.pid")
+
+
+@pytest.mark.drill
 def test_an_erlang_in_parts_is_refused_with_the_command_that_removes_it(client, controller, offers):
     offers.publish("epel", Package("erlang-erts", "26.2", "1.el9"))
     client.write("/etc/yum.repos.d/epel.repo", f"[epel]\nname=epel\nbaseurl={offers.uri('epel/erlang')}\n")

@@ -21,7 +21,7 @@ from .commands import run
 
 NAME = "dnf"
 # Patience with metadata that is fetched, and with another dnf that holds it.
-_SECONDS = 150
+_SECONDS = 90
 _LOCKS = ("/var/cache/dnf/*.pid", "/var/lib/dnf/*.pid", "/run/dnf/*.pid", "/var/run/*.pid.lock")
 _ROW = "%{NAME}\t%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\t%{INSTALLTIME}\n"
 
