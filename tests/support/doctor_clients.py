@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import threading
 import time
 from typing import Any
 
 import pika
 import stomp
+from doctor_cases import script
 
 USER = "shop"
 
@@ -55,6 +57,22 @@ def declares_transient(site: Any) -> None:
 def connects_twice(site: Any) -> Any:
     two = [_connect(site), _connect(site)]
     return lambda: [one.close() for one in two]
+
+
+def connects_four_times(site: Any) -> Any:
+    found = []
+    with _refused():
+        found += [_connect(site, blocked_connection_timeout=5) for _ in range(4)]
+    return lambda: [one.close() for one in found]
+
+
+def never_acknowledges(site: Any) -> None:
+    with _refused(), _connect(site) as connection:
+        channel = connection.channel()
+        channel.queue_declare("doctor-slow", exclusive=True)
+        channel.basic_publish("", "doctor-slow", b"x")
+        channel.basic_consume("doctor-slow", lambda *_: None)
+        connection.sleep(6)
 
 
 def logs_in_as_guest(site: Any) -> None:
@@ -187,5 +205,69 @@ def stomp_without_heartbeats(site: Any) -> None:
         frame = f"CONNECT\naccept-version:1.2\nhost:x\nheart-beat:1000,0\nlogin:{USER}\npasscode:{site.password}\n\n\0"
         line.sendall(frame.encode())
         line.settimeout(15)
+        while line.recv(1000):
+            pass
+
+
+def stomp_sends_more_than_the_store_takes(site: Any) -> Any:
+    """Three megabytes. The broker reads on only when it has room, so that the client would wait for ever."""
+    connection = _stomp(site)
+
+    def send() -> None:
+        with contextlib.suppress(Exception):
+            for _ in range(30):
+                connection.send("/queue/shop.doctor-full", "x" * 100_000, headers={"persistent": "true"})
+
+    threading.Thread(target=send, daemon=True).start()
+    time.sleep(6)
+    return lambda: connection.transport.disconnect_socket()
+
+
+def stomp_sends_what_the_heap_does_not_hold(site: Any) -> None:
+    """Ten messages of nine megabytes at once, none of which ends: each is less than the broker takes."""
+    login = f"CONNECT\naccept-version:1.2\nhost:x\nlogin:{USER}\npasscode:{site.password}\n\n\0"
+    head = "SEND\ndestination:/queue/shop.doctor-large\ncontent-length:9000000\n\n"
+    with contextlib.ExitStack() as lines:
+        for _ in range(10):
+            line = lines.enter_context(socket.create_connection((site.host.address, 61613), 5))
+            line.settimeout(5)
+            with _refused():
+                line.sendall((login + head).encode() + b"x" * 8_900_000)
+        time.sleep(2)
+
+
+def _kept_messages(site: Any, damage: str) -> None:
+    """Keep messages, stop the broker, damage its store, and have it start."""
+    connection = _stomp(site)
+    for number in range(20):
+        connection.send(
+            "/queue/shop.doctor-kept", "x", headers={"persistent": "true", "receipt": str(number)}
+        )
+    time.sleep(2)
+    connection.disconnect()
+    site.host.run(script("activemq", f"systemctl stop $unit; {damage}; fails"), timeout=180)
+
+
+def stomp_kept_messages_of_a_journal_that_is_deleted(site: Any) -> None:
+    _kept_messages(site, "keep $store/db-1.log; rm $store/db-1.log")
+
+
+def stomp_kept_messages_of_a_journal_that_is_overwritten(site: Any) -> None:
+    _kept_messages(
+        site,
+        "keep $store/db-1.log; rm $store/db.data; "
+        "dd if=/dev/urandom of=$store/db-1.log bs=1 seek=700 count=2000 conv=notrunc 2>/dev/null",
+    )
+
+
+def stomp_kept_messages_of_an_index_that_is_overwritten(site: Any) -> None:
+    _kept_messages(site, "dd if=/dev/urandom of=$store/db.data bs=4096 count=40 conv=notrunc 2>/dev/null")
+
+
+def stomp_says_what_is_no_command(site: Any) -> None:
+    with _refused(), socket.create_connection((site.host.address, 61613), 5) as line:
+        login = f"CONNECT\naccept-version:1.2\nhost:x\nlogin:{USER}\npasscode:{site.password}\n\n\0"
+        line.sendall(login.encode() + b"NONSENSE\n\n\0")
+        line.settimeout(5)
         while line.recv(1000):
             pass

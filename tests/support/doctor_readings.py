@@ -55,14 +55,13 @@ def _answer(node: str, members: list[str]) -> dict[str, Any]:
         "disk": {"free": 50 * GB, "limit": 2 * GB},
         "connections": 3,
         "connection_max": -1,
-        "queue_count": 4,
         **{key: [] for key in ("no_majority", "leaderless", "short", "away", "stopped", "piled", "unacked")},
         **{f"{key}_count": 0 for key in ("no_majority", "leaderless", "short", "away", "stopped")},
         "vhosts_down": [],
         "flags_off": [],
         "deprecated": ["management_metrics_collection"],
+        "plugins_idle": [],
         "certificates": [],
-        "mechanisms": ["PLAIN"],
     }
 
 
@@ -90,6 +89,7 @@ def node(name: str = "rabbit@mq1", members: list[str] | None = None) -> dict[str
             "applied": {"written": NOW - 4100, "pending": False},
             "certificates": [],
             "directories": {"/var/lib/rabbitmq": owner},
+            "foreign_file": None,
             "answer": _answer(name, members or [name]),
             "unanswered": None,
             "log": _LOG,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import doctor_clients
+import doctor_tls
 import hosts
 from doctor_cases import Case, script
 
@@ -51,6 +52,7 @@ class Site:
     values: hosts.Settings
     password: str
     inventory: str = INVENTORY
+    bare: list[dict[str, Any]] = field(default_factory=list)  # what was found before anything was installed
 
     def run(self, playbook: str, *flags: str, **more: Any) -> hosts.Run:
         """Run a playbook on the host."""
@@ -77,12 +79,15 @@ class Site:
         """Bring the host into a state; returns what ends it."""
         if case.breaks:
             self.host.run(script(self.kind, case.breaks), timeout=180)
-        end = getattr(doctor_clients, case.client)(self) if case.client else None
+        module = doctor_clients if hasattr(doctor_clients, case.client) else doctor_tls
+        end = getattr(module, case.client)(self) if case.client else None
 
         def cure() -> None:
             if callable(end):
                 end()
             if case.cures:
                 self.host.run(script(self.kind, case.cures), timeout=180)
+            if case.converges:
+                self.run("site.yml").succeeded()
 
         return cure

@@ -2,54 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
 
 import hosts
 import pytest
 from clusters import Cluster, cut_off
-from doctor_site import INVENTORY
+from doctor_cluster import START, findings, healed, made, rows
 
 pytestmark = pytest.mark.drill
 
 COOKIE = "/var/lib/rabbitmq/.erlang.cookie"
-START = "systemctl start rabbitmq-server"
 
 
 @pytest.fixture(scope="module")
 def cluster(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller) -> Cluster:
     """Three hosts that are one cluster, with a quorum queue and a classic one."""
-    members = fresh(*(f"dr-4-0-{letter}" for letter in "abc"))
-    found = Cluster(members, controller, hosts.settings(), inventory=INVENTORY)
-    found.run("site.yml").succeeded()
-    found.declare("replicated", "quorum", found.hosts[0])
-    found.declare("single", "classic", found.hosts[2])
-    return found
-
-
-def findings(cluster: Cluster, since: float) -> dict[str, list[dict[str, Any]]]:
-    """What the doctor finds on each host; lines of logs count from a moment on."""
-    directory = cluster.controller.directory / "doctor"
-    run = cluster.run("playbooks/doctor.yml", doctor_dir=str(directory), doctor_since=since)
-    assert (directory / "report.json").exists(), run.output
-    report = json.loads((directory / "report.json").read_text(encoding="utf-8"))
-    return {one["host"]: one["findings"] for one in report["hosts"]}
-
-
-def rows(found: dict[str, list[dict[str, Any]]]) -> list[list[str]]:
-    """The names of the rows, host by host."""
-    return [[one["id"] for one in each] for each in found.values()]
-
-
-@contextmanager
-def healed(cluster: Cluster) -> Iterator[float]:
-    """A state that is over when the block is: nothing is found of it after that."""
-    yield time.time() - 1
-    hosts.wait_for("the cluster to be whole", cluster.is_whole, 240, 3)
-    assert rows(findings(cluster, time.time())) == [[], [], []]
+    return made(fresh(*(f"dr-4-0-{letter}" for letter in "abc")), controller)
 
 
 def test_nothing_is_found_in_a_healthy_cluster(cluster: Cluster) -> None:
@@ -64,6 +33,37 @@ def test_a_member_that_was_stopped(cluster: Cluster) -> None:
         assert "under-replicated" in first and "classic-queue-away" in first
         assert "under-replicated" in second
         cluster.hosts[2].run(START)
+
+
+def test_a_member_that_is_down_and_not_asked(cluster: Cluster) -> None:
+    with healed(cluster) as began:
+        cluster.hosts[2].run("systemctl stop rabbitmq-server")
+        others = ",".join(cluster.names[:2])
+        found = findings(cluster, began, "--limit", others)
+        assert [*found] == cluster.names[:2]
+        assert any("member-down" in one[:2] for one in rows(found)), found
+        cluster.hosts[2].run(START)
+
+
+def test_members_of_which_one_does_not_see_the_other(cluster: Cluster) -> None:
+    """What a cut of milliseconds leaves: Mnesia on one side has noticed it, and the other has not."""
+    with healed(cluster) as began:
+        cluster.hosts[0].evaluate(f"mnesia_lib:del(recover_nodes, '{cluster.nodes[2]}').")
+        found = rows(findings(cluster, began))
+        assert any("members-disagree" in one[:2] for one in found), found
+        cluster.run("playbooks/rabbitmq_heal.yml").succeeded()
+
+
+def test_a_member_that_was_forgotten(cluster: Cluster) -> None:
+    host, node = cluster.hosts[2], cluster.nodes[2]
+    with healed(cluster) as began:
+        host.run("systemctl stop rabbitmq-server")
+        cluster.hosts[0].run(f"rabbitmqctl forget_cluster_node {node}")
+        host.run("timeout 60 systemctl start rabbitmq-server; true")
+        assert "inconsistent-cluster" in rows(findings(cluster, began))[2][:2]
+        host.run("systemctl stop rabbitmq-server; mv /var/lib/rabbitmq/mnesia /var/lib/rabbitmq/mnesia.old")
+        cluster.run("site.yml").succeeded()
+        cluster.declare("single", "classic", host)
 
 
 def test_a_majority_that_is_gone(cluster: Cluster) -> None:

@@ -231,6 +231,17 @@ def test_messages_that_no_queue_takes(site: Site) -> None:
         hosts.wait_for("RabbitMQMessagesUnroutable", seen, 120, 1)
 
 
+def test_a_client_that_connects_again_and_again(site: Site) -> None:
+    def seen() -> bool:
+        for _ in range(50):
+            with site.connected("mo-4-0"):
+                pass
+        return "mo-4-0" in site.about("RabbitMQConnectionChurn")
+
+    hosts.wait_for("RabbitMQConnectionChurn", seen, 240)
+    site.ends("RabbitMQConnectionChurn", 420)
+
+
 def test_a_node_in_maintenance(site: Site) -> None:
     with put_right(site, f"{REVIVE}; rabbitmqctl await_startup"):
         site.everywhere(f"{DRAIN} || true")  # its code is no verdict before 4.2.9

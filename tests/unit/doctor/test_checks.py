@@ -65,6 +65,15 @@ def _failed(result: str) -> dict[str, Any]:
     }
 
 
+UNUSABLE = {
+    "path": "/c",
+    "ends": sample.NOW + 60 * 86_400,
+    "exists": True,
+    "key": "/k",
+    "key_trouble": "is not that of the certificate",
+}
+
+
 def _certificate(ends: float | None) -> dict[str, Any]:
     return {"rabbitmq.certificates": [{"path": "/c", "ends": ends, "exists": ends is not None}]}
 
@@ -78,7 +87,7 @@ def _written(at: float) -> dict[str, Any]:
 
 
 def _hit(**fields: str) -> dict[str, Any]:
-    return {"count": 2, "at": sample.NOW, "said": "what the log says", "fields": fields}
+    return {"count": 2, "at": sample.NOW, "text": "what", "said": "what the log says", "fields": fields}
 
 
 @pytest.mark.parametrize(
@@ -141,6 +150,9 @@ def _hit(**fields: str) -> dict[str, Any]:
             "broker-writes-no-file",
             _belongs_to("root"),
         ),
+        ("broker-writes-no-file", {"rabbitmq.foreign_file": {"path": "/f", "owner": "root", "mode": 0o600}}),
+        ("plugin-missing", {"rabbitmq.answer.plugins_idle": ["rabbitmq_no_such"]}),
+        ("tls-files-unusable", {"rabbitmq.certificates": [UNUSABLE]}),
         (
             "certificate-expired",
             _certificate(sample.NOW - 5),

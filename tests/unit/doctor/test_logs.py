@@ -45,6 +45,7 @@ def test_a_match_has_its_number_its_last_words_and_its_fields() -> None:
         "vhost-down": {
             "count": 3,
             "at": 1795977832.0,
+            "text": "vhost 'v2' is down",
             "said": "vhost 'v2' is down",
             "fields": {"vhost": "v2"},
         }

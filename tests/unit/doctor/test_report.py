@@ -17,6 +17,7 @@ def patients() -> list[Patient]:
         "login-refused": {
             "count": 3,
             "at": sample.NOW,
+            "text": "refused",
             "said": "<b>refused</b> & so on",
             "fields": {"user": "shop"},
         }

@@ -72,7 +72,7 @@ def _instance(name: str, patterns: Mapping[str, Mapping[str, str]], after: float
         "version": version(words),
         "disks": {path: machine.disk(path) for path in places},
         "store_size": _size(settings.get("store", "")),
-        "log": _log(name, options.get("data", ""), patterns, unit.get("ActiveState", ""), after),
+        "log": _log(name, options.get("data", ""), patterns, unit, after),
     }
 
 
@@ -143,8 +143,9 @@ def _size(directory: str) -> int:
 
 
 def _log(
-    name: str, data: str, patterns: Mapping[str, Mapping[str, str]], state: str, after: float
+    name: str, data: str, patterns: Mapping[str, Mapping[str, str]], unit: Mapping[str, str], after: float
 ) -> dict[str, Any]:
+    state = unit.get("ActiveState", "")
     journal = logs.lines(logs.journal(name))
     places = [f"{data}/activemq.log"] if data else ["/var/log/activemq/*.log"]
     own = [logs.of_file(path) for path in logs.newest(places, 1)]
@@ -154,7 +155,7 @@ def _log(
             "found": logs.matches(lines, {**patterns.get("running", {}), **patterns.get("any", {})}),
             "last": [],
         }
-    lines = logs.of_last_start(own, journal, _START, state == "activating")
+    lines = logs.of_last_start(own, journal, _START, logs.starts_again(unit))
     # What a broker said while it was well is not why it was stopped.
     wanted = {} if state == "inactive" else {**patterns.get("down", {}), **patterns.get("any", {})}
     return {"found": logs.matches(lines, wanted), "last": logs.last_words(lines, _TELLING)}

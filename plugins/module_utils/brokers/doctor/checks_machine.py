@@ -132,9 +132,15 @@ def port_held(host: str, listeners: list[Mapping[str, Any]], finding: Finding, w
 def certificates(
     host: str, broker: str, found: list[Mapping[str, Any]], now: float, version: str
 ) -> Iterator[Finding]:
-    """Yield what is wrong with the files of certificates."""
+    """Yield what is wrong with the files of certificates and their keys."""
     for one in found:
         path = one["path"]
+        if one.get("key_trouble"):
+            what = f"the key {one['key']} {one['key_trouble']}"
+            saw = f"The key {one['key']} of {path} {one['key_trouble']}."
+            yield Finding(
+                "tls-files-unusable", host, saw, {"what": what, "path": one["key"]}, broker, "", version
+            )
         if one["ends"] is None:
             saw = f"{path} holds no certificate." if one["exists"] else f"{path} is not there."
             yield Finding("certificate-missing", host, saw, {"path": path}, broker, "", version)

@@ -100,7 +100,9 @@ def _files(host: str, found: Reading, system: Reading, version: str) -> Iterator
             "",
             version,
         )
-    yield from machine.owner(host, RABBITMQ, found["directories"], "rabbitmq")
+    foreign = found["foreign_file"]
+    directories = {**found["directories"], **({foreign["path"]: foreign} if foreign else {})}
+    yield from machine.owner(host, RABBITMQ, directories, "rabbitmq")
     yield from machine.certificates(host, RABBITMQ, found["certificates"], system["now"], version)
     yield from _not_in_force(host, found, version)
 
@@ -249,6 +251,10 @@ def _upkeep(host: str, answer: Reading) -> Iterator[Finding]:
         yield Finding(
             "feature-flags-off", host, f"{details['flags']} is not enabled.", details, RABBITMQ, "", version
         )
+    if answer["plugins_idle"]:
+        details = {"plugins": ", ".join(answer["plugins_idle"])}
+        saw = f"{details['plugins']} is enabled, and does not run."
+        yield Finding("plugin-missing", host, saw, details, RABBITMQ, "", version)
     used = [one for one in answer["deprecated"] if one not in _ALWAYS_USED]
     if used:
         details = {"feature": ", ".join(sorted(used))}

@@ -6,7 +6,6 @@ a state says; lines of logs are found by the patterns of the table itself.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -97,18 +96,13 @@ def of_logs(
         yield Finding(
             row,
             host,
-            f"{_first(knowledge.table().rows[row].heading)}: {times} in its log{', last at ' + when if when else ''}.",
+            f"'{hit['text'].strip()}': {times} in its log{', last at ' + when if when else ''}.",
             {**details, "count": count, "minutes": int(recent // 60), **fields},
             broker,
             instance,
             version,
             (hit["said"],),
         )
-
-
-def _first(heading: str) -> str:
-    """Return the first of the messages of a heading, without the quotes of code."""
-    return re.split(r"`[;,:] ", heading)[0].replace("`", "")
 
 
 def _merged(fields: Mapping[str, str]) -> dict[str, str]:

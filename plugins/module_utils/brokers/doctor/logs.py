@@ -19,6 +19,8 @@ LONGEST = 400  # letters of a line that are kept
 FIELD = 120  # letters of what a pattern's group found
 _UNTIMED = 60  # lines of a log without times, such as what a program printed when it ended
 _JOURNAL_LINES = "1500"
+# With what a node ends that it prints, whatever it ends of.
+_END = re.compile("Kernel pid terminated|Gracefully halting Erlang VM|Stopping and halting node")
 
 # 2026-11-29 18:43:51.123456+00:00 (RabbitMQ 3.9 on), 2026-11-29 18:43:51.123 (3.8, local time),
 # 2026-11-29T18:43:51+0000 (journalctl -o short-iso), 2026-11-29 18:43:51,123 (log4j)
@@ -97,10 +99,19 @@ def of_last_start(parts: Iterable[list[Line]], journal: list[Line], start: str, 
     return [line for part in (*parts, journal) for line in part if line.at >= began]
 
 
+def starts_again(unit: Mapping[str, str]) -> bool:
+    """Return whether a unit is being started right now, after it has failed; while it waits for that, it is not."""
+    return (
+        unit.get("ActiveState") == "activating"
+        and unit.get("SubState") != "auto-restart"
+        and int(unit.get("NRestarts") or 0) > 0
+    )
+
+
 def matches(found: Iterable[Line], patterns: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """Return by name of the pattern how often it matched, and when and with which words it did at last.
 
-    `fields` are what its named groups found.
+    `text` is what it matched there, `fields` are what its named groups found.
     """
     compiled = {name: re.compile(pattern) for name, pattern in patterns.items()}
     result: dict[str, dict[str, Any]] = {}
@@ -112,7 +123,13 @@ def matches(found: Iterable[Line], patterns: Mapping[str, str]) -> dict[str, dic
                 before = result.get(name, {"count": 0})
                 said = redacted(_PREFIX.sub("", text)).strip()[:LONGEST]
                 fields = {key: redacted(value or "")[:FIELD] for key, value in hit.groupdict().items()}
-                result[name] = {"count": before["count"] + 1, "at": line.at, "said": said, "fields": fields}
+                result[name] = {
+                    "count": before["count"] + 1,
+                    "at": line.at,
+                    "text": redacted(hit[0])[:FIELD],
+                    "said": said,
+                    "fields": fields,
+                }
     return result
 
 
@@ -130,7 +147,7 @@ def tail(path: str, size: int = TAIL) -> str:
 
 
 def of_file(path: str) -> list[Line]:
-    """Return the last lines of a log. Where none has a time, the last of all have that of the file."""
+    """Return the last lines of a log. Where none has a time, those of the last run have that of the file."""
     found = lines(tail(path))
     if any(line.at for line in found):
         return found
@@ -138,7 +155,15 @@ def of_file(path: str) -> list[Line]:
         written = os.stat(path).st_mtime
     except OSError:
         return []
-    return [Line(written, line.text) for line in found[-_UNTIMED:]]
+    return [Line(written, line.text) for line in _last_run(found)[-_UNTIMED:]]
+
+
+def _last_run(found: list[Line]) -> list[Line]:
+    """Return what the last run of a node has printed: one that has ended may be followed by blank lines alone."""
+    ends = [number for number, line in enumerate(found) if _END.search(line.text)]
+    if not ends or any(line.text.strip() for line in found[ends[-1] + 1 :]):
+        return found[ends[-1] + 1 if ends else 0 :]
+    return found[ends[-2] + 1 if len(ends) > 1 else 0 :]
 
 
 def newest(patterns: Iterable[str], most: int = 2) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import calendar
+import contextlib
 import hashlib
 import hmac
 import os
@@ -18,6 +20,7 @@ from . import logs
 
 _OOM = re.compile(r"Out of memory: Killed process \d+ \((?P<name>[^)]+)\)|oom-kill:.*task=(?P<task>[^,]+)")
 _RELATED = re.compile(r"(beam|erl|java|epmd)")
+_FILES = 20_000  # that are looked at
 _MEMINFO = ("MemTotal", "MemAvailable", "SwapTotal", "SwapFree")
 
 
@@ -109,6 +112,21 @@ def owned(path: str) -> dict[str, Any] | None:
     return {"mode": stat.S_IMODE(found.st_mode), "owner": owner, "written": found.st_mtime}
 
 
+def foreign_file(directory: str, user: str) -> dict[str, Any] | None:
+    """Return the first file below a directory that belongs to somebody else than a user, None where none does."""
+    seen = 0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            path = os.path.join(folder, name)
+            found = owned(path)
+            if found and found["owner"] != user:
+                return {"path": path, **found}
+            seen += 1
+            if seen > _FILES:
+                return None
+    return None
+
+
 def digest(path: str, key: str) -> str:
     """Return by what two files with the same text can be told to be equal, and nothing else; '' where it is not there.
 
@@ -121,19 +139,40 @@ def digest(path: str, key: str) -> str:
         return ""
 
 
-def certificate(path: str) -> dict[str, Any]:
-    """Return when a certificate ends (Unix time, None where nobody can say), and why it cannot be read, if so."""
+def certificate(path: str, key: str = "", user: str = "") -> dict[str, Any]:
+    """Return when a certificate ends (Unix time, None where nobody can say), and what is wrong with its key, if it is.
+
+    `user` is that of the broker, which has to be able to read the key.
+    """
     done = said("openssl", "x509", "-in", path, "-noout", "-enddate", seconds=5)
     found = re.search(r"notAfter=(.+)", done)
-    if not found:
-        return {"path": path, "ends": None, "exists": os.path.exists(path)}
-    try:
-        ends = time.strptime(found[1].replace("GMT", "").strip(), "%b %d %H:%M:%S %Y")
-    except ValueError:
-        return {"path": path, "ends": None, "exists": True}
-    import calendar
+    trouble = key_trouble(path, key, user) if key else ""
+    ends = None
+    if found:
+        with contextlib.suppress(ValueError):
+            ends = calendar.timegm(time.strptime(found[1].replace("GMT", "").strip(), "%b %d %H:%M:%S %Y"))
+    return {"path": path, "ends": ends, "exists": os.path.exists(path), "key": key, "key_trouble": trouble}
 
-    return {"path": path, "ends": calendar.timegm(ends), "exists": True}
+
+def key_trouble(path: str, key: str, user: str) -> str:
+    """Return why a broker cannot use a key with its certificate, '' where it can, or where nobody can say."""
+    if not os.path.exists(key):
+        return "is not there"
+    if user and not _may_read(user, key):
+        return f"cannot be read by {user}"
+    public = said("openssl", "x509", "-in", path, "-noout", "-pubkey", seconds=5)
+    # A key with a passphrase is not opened, and nothing is said of it.
+    own = said("openssl", "pkey", "-in", key, "-passin", "pass:", "-pubout", seconds=5)
+    return "is not that of the certificate" if public and own and public != own else ""
+
+
+def _may_read(user: str, path: str) -> bool:
+    """Return whether a user may read a file; of one who does not exist, everything."""
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return True
+    return "yes" in said("runuser", "-u", user, "--", "sh", "-c", 'test -r "$0" && echo yes', path, seconds=5)
 
 
 def process(pid: int) -> dict[str, Any]:

@@ -46,7 +46,10 @@ Disabled = Or(fun() -> [F || {F, P} <- maps:to_list(rabbit_feature_flags:list(di
 Deprecated = Or(fun() -> [Text(case F of #{name := N} -> N; _ -> proplists:get_value(name, F) end) ||
     F <- rabbit_depr_ff_extra:cli_info(used)] end, []),
 Files = fun(App, Key) -> Or(fun() -> {ok, O} = application:get_env(App, Key),
-    [list_to_binary(F) || {certfile, F} <- O] end, []) end,
+    Own = fun(K) -> case proplists:get_value(K, O) of undefined -> <<>>; F -> iolist_to_binary(F) end end,
+    [[Own(certfile), Own(keyfile)]] -- [[<<>>, <<>>]] end, []) end,
+Idle = Or(fun() -> {ok, Path} = application:get_env(rabbit, enabled_plugins_file),
+    rabbit_plugins:read_enabled(Path) -- rabbit_plugins:active() end, []),
 Answer = #{
     node => node(),
     version => list_to_binary(rabbit_misc:version()),
@@ -59,7 +62,6 @@ Answer = #{
         limit => Number(Or(fun() -> rabbit_disk_monitor:get_disk_free_limit() end, -1))},
     connections => Number(Or(fun() -> ets:info(connection_created, size) end, -1)),
     connection_max => Number(Or(fun() -> application:get_env(rabbit, connection_max, infinity) end, -1)),
-    queue_count => length(Queues),
     no_majority => Few(NoMajority), no_majority_count => length(NoMajority),
     leaderless => Few(Leaderless), leaderless_count => length(Leaderless),
     short => Few(Short), short_count => length(Short),
@@ -71,8 +73,8 @@ Answer = #{
     vhosts_down => [V || V <- Vhosts, Or(fun() -> rabbit_vhost_sup_sup:is_vhost_alive(V) end, true) =:= false],
     flags_off => [Text(F) || F <- Disabled],
     deprecated => Deprecated,
-    certificates => lists:usort(Files(rabbit, ssl_options) ++ Files(rabbitmq_management, ssl_config)),
-    mechanisms => [Text(M) || M <- application:get_env(rabbit, auth_mechanisms, [])]}
+    plugins_idle => [Text(P) || P <- Idle],
+    certificates => lists:usort(Files(rabbit, ssl_options) ++ Files(rabbitmq_management, ssl_config))}
 """
 
 PILED = 10_000  # messages that nobody consumes, from which on a queue is named

@@ -67,8 +67,10 @@ def read(patterns: Mapping[str, Mapping[str, str]], key: str, after: float) -> d
         "configuration": {path: machine.owned(path) for path in _files()},
         "started": facts.unit(UNIT)["started"],
         "applied": _applied(),
-        "certificates": [machine.certificate(path) for path in _certificates(answer)],
+        "certificates": [machine.certificate(*pair, user="rabbitmq") for pair in _certificates(answer)],
         "directories": {path: machine.owned(path) for path in (DATA, LOGS, CONFIGURATION)},
+        # A node that runs has opened what it needs, and may have very many files.
+        "foreign_file": None if answer else machine.foreign_file(f"{DATA}/mnesia", "rabbitmq"),
         "answer": answer,
         "unanswered": trouble,
         "log": _log(patterns, unit, answer is not None, after),
@@ -161,13 +163,19 @@ def _files() -> list[str]:
     )
 
 
-def _certificates(answer: Mapping[str, Any] | None) -> list[str]:
-    """Return the files of certificates that the node uses, or that its configuration names."""
-    found = set(answer["certificates"]) if answer else set()
+def _certificates(answer: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """Return the files of certificates that the node uses or its configuration names, each with its key or ''."""
+    found = {(certificate, key) for certificate, key in answer["certificates"]} if answer else set()
     for path in _files():
-        found |= set(re.findall(r"^\s*[\w.]*certfile\s*=\s*(\S+)", machine.text(path), re.MULTILINE))
-        found |= set(re.findall(r"\{certfile,\s*\"([^\"]+)\"", machine.text(path)))
-    return sorted(found)
+        text = machine.text(path)
+        keys = dict(re.findall(r"^\s*([\w.]*\.)keyfile\s*=\s*(\S+)", text, re.MULTILINE))
+        for prefix, name in re.findall(r"^\s*([\w.]*\.(?:ca)?)certfile\s*=\s*(\S+)", text, re.MULTILINE):
+            found.add((name, keys.get(prefix, "")))
+        terms = re.findall(r"\{certfile,\s*\"([^\"]+)\"", text)
+        known = re.findall(r"\{keyfile,\s*\"([^\"]+)\"", text)
+        found |= set(zip(terms, known if len(known) == len(terms) else [""] * len(terms)))
+    with_key = {certificate for certificate, key in found if key}
+    return sorted(one for one in found if one[0] and (one[1] or one[0] not in with_key))
 
 
 def _log(
@@ -186,7 +194,7 @@ def _log(
             "last": [],
         }
     parts = [*(logs.of_file(path) for path in sorted(printed, reverse=True)), *own]
-    lines = logs.of_last_start(parts, journal, _START, unit.get("ActiveState") == "activating")
+    lines = logs.of_last_start(parts, journal, _START, logs.starts_again(unit))
     # What a node said while it was well is not why it was stopped.
     wanted = (
         {}
