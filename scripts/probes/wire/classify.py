@@ -4,8 +4,8 @@ pika raises one and the same error for an OpenWire port, an HTTP port, an AMQP 1
 closed connection, and stomp.py an empty one for everything, so a failed connection is looked at again on a
 raw socket. Sources of the signatures: AMQP 0-9-1, 4.2.2 (protocol header, method frame); AMQP 1.0, part 2.2;
 ActiveMQ's WireFormatNegotiator, which sends WireFormatInfo unasked; RFC 8446, 5.1 (alert record); STOMP 1.2;
-MQTT 3.1.1, 3.2 (CONNACK); Erlang's distribution protocol (NAMES_REQ of epmd); the PROXY protocol, version 1; Redis'
-RESP.
+MQTT 3.1.1, 3.2 (CONNACK); Erlang's distribution protocol (NAMES_REQ of epmd, send_name and send_status); the PROXY
+protocol, version 1; Redis' RESP.
 """
 
 from __future__ import annotations
@@ -36,6 +36,14 @@ STOMP_QUESTION = b"CONNECT\naccept-version:0.0\nhost:/\n\n\x00"
 FURTHER_SECONDS = 0.5
 MQTT_QUESTION = b"\x10\x0c\x00\x04MQTT\x04\x00\x00\x05\x00\x00"
 EPMD_QUESTION = b"\x00\x01n"
+# The first words of a node that wants to connect (OTP 23 on): flags, creation, name. What comes back says "s" and what
+# becomes of it, before either side has shown that it knows the cookie; nothing is logged of a node that leaves then.
+_FLAGS = (
+    0x0D_07DF_7FBD  # what every release from 23 to 29 demands, and not the flag by which a node is listed
+)
+_NODE = b"brokerkit-probe@localhost"
+_NAME = b"N" + _FLAGS.to_bytes(8, "big") + bytes(3) + b"\x01" + len(_NODE).to_bytes(2, "big") + _NODE
+NODE_QUESTION = len(_NAME).to_bytes(2, "big") + _NAME
 PROXY_QUESTION = b"PROXY TCP4 127.0.0.1 127.0.0.1 65535 5672\r\n" + AMQP_0_9_1_HEADER
 
 
@@ -51,6 +59,7 @@ class Speaks(StrEnum):
     SSH = "SSH"
     MQTT = "MQTT"
     EPMD = "the protocol of epmd, Erlang's port mapper"
+    DISTRIBUTION = "the protocol between Erlang nodes and their tools"
     REDIS = "Redis' protocol"
     PROXY = "the PROXY protocol"
     UNKNOWN = "something unknown"
@@ -186,15 +195,23 @@ def _ask(host: str, port: int, connect_seconds: float, answer_seconds: float) ->
 
 def _further(host: str, port: int, connect_seconds: float) -> Speaks | None:
     """Ask a peer that has said nothing in the protocols of others; None if it knows none of them."""
-    mqtt, epmd, proxy = (
+    mqtt, epmd, node, proxy = (
         spawn(partial(_quietly, host, port, connect_seconds, question))
-        for question in (MQTT_QUESTION, EPMD_QUESTION, PROXY_QUESTION)
+        for question in (MQTT_QUESTION, EPMD_QUESTION, NODE_QUESTION, PROXY_QUESTION)
     )
     if signature(mqtt.result()) is Speaks.MQTT:
         return Speaks.MQTT
     if epmd.result()[:4] == port.to_bytes(4, "big"):  # it begins with its own port
         return Speaks.EPMD
+    if _is_status(node.result()):
+        return Speaks.DISTRIBUTION
     return Speaks.PROXY if signature(proxy.result()) is Speaks.AMQP_0_9_1 else None
+
+
+def _is_status(data: bytes) -> bool:
+    """Return whether a peer has answered a node: a length, "s", and ok, nok, alive or what else becomes of it."""
+    status = data[3:]
+    return data[2:3] == b"s" and status.startswith((b"ok", b"nok", b"alive", b"not_allowed", b"named:"))
 
 
 def _quietly(host: str, port: int, connect_seconds: float, question: bytes) -> bytes:

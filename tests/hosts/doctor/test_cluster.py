@@ -9,6 +9,7 @@ import hosts
 import pytest
 from clusters import Cluster, cut_off
 from doctor_cluster import START, findings, healed, made, rows
+from probes.wire.classify import Speaks, classify
 
 pytestmark = pytest.mark.drill
 
@@ -19,6 +20,13 @@ COOKIE = "/var/lib/rabbitmq/.erlang.cookie"
 def cluster(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller) -> Cluster:
     """Three hosts that are one cluster, with a quorum queue and a classic one."""
     return made(fresh(*(f"dr-4-0-{letter}" for letter in "abc")), controller)
+
+
+def test_the_port_between_nodes_is_recognised_and_nobody_logs_a_stranger(cluster: Cluster) -> None:
+    began = time.time() - 1
+    for one in cluster.hosts:
+        assert classify(one.address, 25672, 5).speaks is Speaks.DISTRIBUTION
+    assert rows(findings(cluster, began)) == [[], [], []]
 
 
 def test_nothing_is_found_in_a_healthy_cluster(cluster: Cluster) -> None:

@@ -10,6 +10,7 @@ import hosts
 import pika
 import pytest
 from clusters import Cluster
+from probes.wire.classify import Speaks, classify
 
 pytestmark = pytest.mark.drill
 
@@ -20,6 +21,13 @@ STOP = "systemctl stop rabbitmq-server"
 def cluster(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller) -> Cluster:
     """Three hosts that are one cluster, with a quorum queue and a classic one."""
     return doctor.made(fresh(*(f"dr-4-3-{letter}" for letter in "abc")), controller)
+
+
+def test_the_port_between_nodes_is_recognised_and_nobody_logs_a_stranger(cluster: Cluster) -> None:
+    began = time.time() - 1
+    for one in cluster.hosts:
+        assert classify(one.address, 25672, 5).speaks is Speaks.DISTRIBUTION
+    assert doctor.rows(doctor.findings(cluster, began)) == [[], [], []]
 
 
 def test_nothing_is_found_in_a_healthy_cluster(cluster: Cluster) -> None:
