@@ -52,7 +52,7 @@ class ActionModule(ActionBase):
     """Loaded by Ansible under this name."""
 
     TRANSFERS_FILES = False
-    _VALID_ARGS = frozenset(("directory", "recent", "accepted"))
+    _VALID_ARGS = frozenset(("directory", "recent", "accepted", "erlang"))
     _requires_connection = False
     _supports_check_mode = True
 
@@ -94,4 +94,4 @@ class ActionModule(ActionBase):
             skew[host] = float(found.get("skew", 0.0))
             clusters[host] = str(hostvars[host].get("rabbitmq_cluster_name") or "")
         recent, accepted = float(self._task.args["recent"]), names(self._task.args.get("accepted"))
-        return diagnose(readings, skew, clusters, recent, accepted)
+        return diagnose(readings, skew, clusters, recent, accepted, self._task.args.get("erlang") or ())

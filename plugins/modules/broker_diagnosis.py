@@ -16,6 +16,7 @@ description:
 options:
   directory: {description: Directory of the controller for the report., type: path, required: true}
   accepted: {description: Names of findings that are meant to be so., type: raw, default: []}
+  erlang: {description: Which Erlang fits which RabbitMQ., type: raw, default: []}
   recent: {description: For how many seconds a line of a log counted., type: float, required: true}
 attributes:
   check_mode: {support: full, description: The report is written in check mode as well.}

@@ -38,7 +38,7 @@ def _answer(node: str, members: list[str]) -> dict[str, Any]:
     return {
         "node": node,
         "version": "4.0.5",
-        "erlang": "27",
+        "erlang": "27.3.4.1",
         "view": {
             "running": True,
             "booting": False,
@@ -75,7 +75,10 @@ def node(name: str = "rabbit@mq1", members: list[str] | None = None) -> dict[str
     owner = {"mode": 0o750, "owner": "rabbitmq", "written": NOW - 9000}
     return copy.deepcopy(
         {
-            "packages": {"rabbitmq-server": {"state": "ii", "version": "4.0.5-6"}},
+            "packages": {
+                "rabbitmq-server": {"state": "ii", "version": "4.0.5-6"},
+                "erlang-base": {"state": "ii", "version": "1:27.3.4.1+dfsg-1"},
+            },
             "unit": _UNIT,
             "process": _PROCESS,
             "strangers": [],
@@ -90,6 +93,7 @@ def node(name: str = "rabbit@mq1", members: list[str] | None = None) -> dict[str
             "certificates": [],
             "directories": {"/var/lib/rabbitmq": owner},
             "foreign_file": None,
+            "needrestart": False,
             "answer": _answer(name, members or [name]),
             "unanswered": None,
             "log": _LOG,

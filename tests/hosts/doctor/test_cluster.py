@@ -74,6 +74,16 @@ def test_a_member_that_was_forgotten(cluster: Cluster) -> None:
         cluster.declare("single", "classic", host)
 
 
+def test_a_host_on_which_needrestart_may_restart_a_member(cluster: Cluster) -> None:
+    host = cluster.hosts[1]
+    host.run("DEBIAN_FRONTEND=noninteractive apt-get -qq -y install needrestart", timeout=180)
+    with healed(cluster) as began:
+        assert rows(findings(cluster, began)) == [[], [], []]
+        host.run("rm /etc/needrestart/conf.d/brokerkit-rabbitmq.conf")
+        assert rows(findings(cluster, began))[1] == ["needrestart-unguarded"]
+        cluster.run("site.yml").succeeded()
+
+
 def test_a_majority_that_is_gone(cluster: Cluster) -> None:
     with healed(cluster) as began:
         for one in cluster.hosts[1:]:

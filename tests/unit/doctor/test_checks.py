@@ -9,7 +9,7 @@ import doctor_readings as sample
 import pytest
 from brokers import knowledge
 from brokers.doctor.diagnosis import diagnose
-from role_files import ROOT
+from role_files import ROOT, document
 
 GB = sample.GB
 
@@ -28,6 +28,33 @@ def changed(target: dict[str, Any], path: str, value: Any) -> None:
     for key in before:
         target = target[key]
     target[last] = value
+
+
+def test_an_erlang_that_is_none_for_the_broker_is_named_unless_the_distribution_has_tried_it() -> None:
+    table = document("erlang", "vars/main.yml")["__erlang_compatibility"]
+
+    def found(erlang: str, package: str) -> list[str]:
+        node = sample.node()
+        node["answer"]["erlang"], node["packages"]["erlang-base"]["version"] = erlang, package
+        (one,) = diagnose({"mq1": sample.reading(node)}, {}, {}, 900.0, (), table)
+        return [each.cause for each in one.findings]
+
+    assert (
+        found("27.3.4", "1:27.3.4-1") == found("25.3.2", "1:25.3.2+dfsg-1") == found("", "1:25.3.2-1") == []
+    )
+    (cause,) = found("25.3.2", "1:25.3.2-1")
+    assert "OTP 25.3.2; by upstream's table RabbitMQ 4.0.5 runs on Erlang/OTP 26.2 to 27.x." in cause
+
+
+def test_needrestart_is_no_matter_for_a_node_alone() -> None:
+    for members, expected in (
+        (["rabbit@mq1"], []),
+        (["rabbit@mq1", "rabbit@mq2"], ["needrestart-unguarded"]),
+    ):
+        node = sample.node("rabbit@mq1", members)
+        node["needrestart"] = True
+        node["answer"]["view"]["sees"] = members
+        assert rows({"mq1": sample.reading(node)})["mq1"] == expected
 
 
 def test_healthy_hosts_have_no_finding() -> None:
@@ -143,6 +170,7 @@ def _hit(**fields: str) -> dict[str, Any]:
         ),
         ("unit-disabled", {"rabbitmq.unit.UnitFileState": "disabled"}),
         ("file-descriptors-near-limit", {"rabbitmq.process.files": 60_000}),
+        ("libraries-replaced", {"rabbitmq.process.replaced": ["/usr/lib/libz.so.1"]}),
         ("stranger-node", {"rabbitmq.strangers": [77]}),
         ("cookie-mode", {"rabbitmq.cookie.mode": 0o644}),
         ("cookie-mode", {"rabbitmq.cookie.owner": "root"}),

@@ -108,3 +108,14 @@ def test_keys_are_found_beside_their_certificates(tmp_path, monkeypatch) -> None
         ("/ca", ""),
     ]
     assert ("/b", "") in rabbitmq._certificates(None)
+
+
+def test_libraries_that_were_replaced_are_told_from_files_that_were_removed() -> None:
+    maps = (
+        "7f00-7f01 r-xp 00000000 00:50 12  /usr/lib/x86_64-linux-gnu/libz.so.1.3 (deleted)\n"
+        "7f01-7f02 r--p 00000000 00:50 12  /usr/lib/x86_64-linux-gnu/libz.so.1.3 (deleted)\n"
+        "7f02-7f03 r-xp 00000000 00:50 13  /usr/lib/x86_64-linux-gnu/libc.so.6\n"
+        "7f03-7f04 rw-s 00000000 00:50 14  /tmp/snappy-1.so (deleted)\n"
+    )
+    assert machine.replaced(maps) == ["/usr/lib/x86_64-linux-gnu/libz.so.1.3"]
+    assert machine.process(os.getpid())["replaced"] == []

@@ -98,6 +98,11 @@ def unit(host: str, broker: str, instance: str, found: Reading, name: str, versi
         yield one("broker-restarts", f"systemd has started it {restarts} times.", restarts=restarts)
     if active == "active" and state.get("UnitFileState") == "disabled":
         yield one("unit-disabled", f"{name} is active, and disabled.")
+    if process.get("replaced"):
+        paths = ", ".join(process["replaced"][:3])
+        yield one(
+            "libraries-replaced", f"The process {details['pid']} runs with {paths} of before.", paths=paths
+        )
     limit = process.get("files_limit", 0)
     if limit and process["files"] > FILES * limit:
         yield one(

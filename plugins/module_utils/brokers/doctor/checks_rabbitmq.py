@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..rabbitmq.erlang_versions import erlang_verdict
 from ..versions import upstream
 from . import checks_machine as machine
 from .judging import RABBITMQ, Finding, Reading, amount, of_logs, queue
@@ -20,8 +21,10 @@ _OFF_WHEN_NEW = ("drop_unroutable_metric", "empty_basic_get_metric")
 _SLACK = 5.0  # seconds between the end of a converge and the start that it makes
 
 
-def node(host: str, found: Reading, system: Reading, recent: float) -> list[Finding]:
-    """Return what is wrong with the node of a host. `system` is the machine's reading."""
+def node(
+    host: str, found: Reading, system: Reading, recent: float, erlang: Sequence[Mapping[str, Any]]
+) -> list[Finding]:
+    """Return what is wrong with the node of a host; `system` is the machine's reading, `erlang` a table of versions."""
     version = version_of(found)
     findings = [
         *machine.unit(host, RABBITMQ, "", found, UNIT, version),
@@ -36,6 +39,7 @@ def node(host: str, found: Reading, system: Reading, recent: float) -> list[Find
             *_queues(host, answer),
             *_upkeep(host, answer),
             *_limits(host, found, answer),
+            *_pair(host, found, answer, erlang),
         ]
     told = list(of_logs(host, RABBITMQ, found["log"], _log_details(found), version, "", recent))
     findings += [
@@ -269,6 +273,9 @@ def _limits(host: str, found: Reading, answer: Reading) -> Iterator[Finding]:
         details = {"limit": amount(answer["memory"]["limit"]), "maximum": amount(int(maximum))}
         saw = f"Its own limit is {details['limit']}, that of {UNIT} {details['maximum']}."
         yield Finding("watermark-over-limit", host, saw, details, RABBITMQ, "", version)
+    if found["needrestart"] and len(answer["view"]["members"]) > 1:
+        saw = "needrestart is installed, and no file in /etc/needrestart excepts rabbitmq-server."
+        yield Finding("needrestart-unguarded", host, saw, {}, RABBITMQ, "", version)
     limit, there = answer["connection_max"], answer["connections"]
     if limit > 0 and there > 0.8 * limit:
         details = {"connections": there, "limit": limit}
@@ -281,6 +288,24 @@ def _limits(host: str, found: Reading, answer: Reading) -> Iterator[Finding]:
             "",
             version,
         )
+
+
+def _pair(
+    host: str, found: Reading, answer: Reading, table: Sequence[Mapping[str, Any]]
+) -> Iterator[Finding]:
+    """Yield an Erlang that is none for the RabbitMQ; a distribution has tried its own pair."""
+    packaged = found["packages"].get("erlang-base", {}).get("version", "")
+    if not answer["erlang"] or not table or "+dfsg" in packaged:
+        return
+    verdict = erlang_verdict([*table], answer["version"], answer["erlang"])
+    if verdict:
+        details = {
+            "version": answer["version"],
+            "erlang": answer["erlang"],
+            "verdict": verdict.split(" and would get")[0],
+        }
+        saw = f"RabbitMQ {answer['version']} runs on Erlang/OTP {answer['erlang']}."
+        yield Finding("erlang-pair", host, saw, details, RABBITMQ, "", answer["version"])
 
 
 # --- between the members of a cluster -------------------------------------------------------------------

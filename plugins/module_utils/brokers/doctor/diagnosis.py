@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,12 +26,13 @@ def diagnose(
     clusters: Mapping[str, str],
     recent: float,
     accepted: Collection[str] = (),
+    erlang: Sequence[Mapping[str, Any]] = (),
 ) -> list[Patient]:
     """Return the hosts in the order of `readings`, each with its findings.
 
     A reading is what the module broker_doctor_info returned; None where the host could not be reached. `skew` is by how
     many seconds its clock is ahead, `clusters` the rabbitmq_cluster_name of each, `recent` for how long a line counted.
-    Rows that are `accepted` are no findings.
+    Rows that are `accepted` are no findings. `erlang` is the table of versions of the role of that name.
     """
     found: list[Finding] = []
     nodes: dict[str, Reading] = {}
@@ -43,7 +44,7 @@ def diagnose(
         found += checks_machine.machine(host, system, skew.get(host, 0.0))
         if node:
             nodes[host] = node
-            found += checks_rabbitmq.node(host, node, system, recent)
+            found += checks_rabbitmq.node(host, node, system, recent, erlang)
         for one in reading["activemq"]:
             found += checks_activemq.instance(host, one, system, recent)
         if not node and not reading["activemq"]:

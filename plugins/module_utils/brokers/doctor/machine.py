@@ -175,8 +175,13 @@ def _may_read(user: str, path: str) -> bool:
     return "yes" in said("runuser", "-u", user, "--", "sh", "-c", 'test -r "$0" && echo yes', path, seconds=5)
 
 
+def replaced(maps: str) -> list[str]:
+    """Return the libraries that a process runs with and that were replaced or removed on disk since."""
+    return sorted(set(re.findall(r"(/(?:usr/)?lib\S*\.so\S*) \(deleted\)$", maps, re.MULTILINE)))
+
+
 def process(pid: int) -> dict[str, Any]:
-    """Return state, open files, their limit and the resident memory of a process; {} where it is not there."""
+    """Return state, open files, their limit, replaced libraries and the resident memory of a process; {} without it."""
     if not pid:
         return {}
     limit = re.search(r"^Max open files\s+(\d+)", text(f"/proc/{pid}/limits"), re.MULTILINE)
@@ -189,5 +194,6 @@ def process(pid: int) -> dict[str, Any]:
         "state": facts.process_state(pid),
         "files": files,
         "files_limit": int(limit[1]) if limit else 0,
+        "replaced": replaced(text(f"/proc/{pid}/maps")),
         "resident": int(resident[1]) * 1024 if resident else 0,
     }

@@ -48,12 +48,14 @@ Deprecated = Or(fun() -> [Text(case F of #{name := N} -> N; _ -> proplists:get_v
 Files = fun(App, Key) -> Or(fun() -> {ok, O} = application:get_env(App, Key),
     Own = fun(K) -> case proplists:get_value(K, O) of undefined -> <<>>; F -> iolist_to_binary(F) end end,
     [[Own(certfile), Own(keyfile)]] -- [[<<>>, <<>>]] end, []) end,
+Otp = Or(fun() -> Release = erlang:system_info(otp_release), {ok, Words} =
+    file:read_file(filename:join([code:root_dir(), "releases", Release, "OTP_VERSION"])), string:trim(Words) end, <<>>),
 Idle = Or(fun() -> {ok, Path} = application:get_env(rabbit, enabled_plugins_file),
     rabbit_plugins:read_enabled(Path) -- rabbit_plugins:active() end, []),
 Answer = #{
     node => node(),
     version => list_to_binary(rabbit_misc:version()),
-    erlang => list_to_binary(erlang:system_info(otp_release)),
+    erlang => Otp,
     view => View,
     memory => #{total => Number(Or(fun() -> vm_memory_monitor:get_total_memory() end, -1)),
         limit => Number(Or(fun() -> vm_memory_monitor:get_memory_limit() end, -1)),

@@ -67,6 +67,7 @@ def read(patterns: Mapping[str, Mapping[str, str]], key: str, after: float) -> d
         "configuration": {path: machine.owned(path) for path in _files()},
         "started": facts.unit(UNIT)["started"],
         "applied": _applied(),
+        "needrestart": _needrestart(),
         "certificates": [machine.certificate(*pair, user="rabbitmq") for pair in _certificates(answer)],
         "directories": {path: machine.owned(path) for path in (DATA, LOGS, CONFIGURATION)},
         # A node that runs has opened what it needs, and may have very many files.
@@ -85,6 +86,14 @@ def _applied() -> dict[str, Any]:
         "written": there["written"] if there else 0.0,
         "pending": os.path.exists(os.path.join(notes, "pending.json")),
     }
+
+
+def _needrestart() -> bool:
+    """Return whether needrestart is here and may restart the node."""
+    known = ("/etc/needrestart/needrestart.conf", *glob.glob("/etc/needrestart/conf.d/*.conf"))
+    return os.path.exists("/usr/sbin/needrestart") and not any(
+        "rabbitmq" in machine.text(one) for one in known
+    )
 
 
 def packages() -> dict[str, dict[str, str]]:

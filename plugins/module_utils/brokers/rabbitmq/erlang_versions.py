@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..versions import at_least, number
 
 
-def erlang_verdict(table: list[dict[str, Any]], broker: str, erlang: str) -> str:
+def erlang_verdict(table: Sequence[Mapping[str, Any]], broker: str, erlang: str) -> str:
     """Return why RabbitMQ `broker` is not supported on Erlang/OTP `erlang`, or an empty string when it is.
 
     `table` has rows of from (first RabbitMQ version), min and max (Erlang/OTP versions; max is a major version),
