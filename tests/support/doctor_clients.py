@@ -50,7 +50,8 @@ def keeps_unacknowledged(site: Any) -> Any:
 
 
 def declares_transient(site: Any) -> None:
-    with _connect(site) as connection:
+    """Taken by versions to which it is deprecated, and refused by those that deny it."""
+    with _refused(), _connect(site) as connection:
         connection.channel().queue_declare("doctor-transient")
 
 

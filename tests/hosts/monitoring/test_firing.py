@@ -54,7 +54,7 @@ class Site:
         for one in self.alerts(name):
             for text in one["annotations"].values():
                 assert "<error" not in text and "<no value>" not in text, text
-            assert "#" in one["annotations"]["runbook_url"]
+            assert "#" in one["annotations"]["runbook"]
 
     def ends(self, name: str, seconds: float = 120) -> None:
         """Wait until an alert is in force no more."""

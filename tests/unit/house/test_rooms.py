@@ -20,7 +20,7 @@ LIBRARY = {
     "relay": set(),
     "knowledge": set(),
     "doctor": {"host", "rabbitmq", "knowledge"},
-    "monitoring": {"host", "inventory"},
+    "monitoring": {"host", "inventory", "knowledge"},
     "inventory": {"host", "rabbitmq", "activemq", "balancer", "relay"},
 }
 PROBER = {

@@ -103,7 +103,12 @@ def test_a_rendered_rule_has_its_severity_and_leads_to_its_row():
     rule = rendered(runbook="https://wiki.example/mq")["RabbitMQMemoryAlarm"]
     assert rule["labels"] == {"severity": "page"}
     assert rule["annotations"]["runbook_url"] == "https://wiki.example/mq#memory-alarm"
+    assert rule["annotations"]["runbook"] == "docs/troubleshooting.md#memory-alarm"
     assert set(rendered()) == set(RULES)
+
+
+def test_a_rule_links_to_no_page_that_nobody_has_named():
+    assert [name for name, rule in rendered().items() if "runbook_url" in rule["annotations"]] == []
 
 
 def test_a_rule_can_be_changed_and_left_out():

@@ -20,10 +20,11 @@ from typing import Any
 
 import yaml
 
+from ..knowledge import PAGE
+
 FOLDER = Path(__file__).parent / "alerts"
 GROUPS = ("rabbitmq", "smoke")
 SEVERITIES = ("page", "ticket")
-RUNBOOK = "https://brokerkit.example/brokers/docs/troubleshooting.md"
 DEAD_LETTERS = "(?i).*(dead|dlq|dlx).*"
 _CHANGEABLE = ("enabled", "for", "severity")
 _DURATION = re.compile(r"(?:\d+(?:ms|[smhdwy]))+\Z|0\Z")
@@ -94,7 +95,9 @@ def _rendered(rule: Rule, change: Mapping[str, Any], settings: Mapping[str, str]
         "annotations": {
             "summary": rule["summary"],
             "description": rule["description"],
-            "runbook_url": f"{settings['runbook']}#{rule['row']}",
+            "runbook": f"{PAGE}#{rule['row']}",
+            # Only a site knows where its people read that page.
+            **({"runbook_url": f"{settings['runbook']}#{rule['row']}"} if settings["runbook"] else {}),
         },
     }
 
@@ -102,7 +105,7 @@ def _rendered(rule: Rule, change: Mapping[str, Any], settings: Mapping[str, str]
 def render(
     groups: Sequence[str],
     changes: Mapping[str, Any] | None = None,
-    runbook: str = RUNBOOK,
+    runbook: str = "",
     dead_letters: str = DEAD_LETTERS,
 ) -> str:
     """Return the file of rules for those groups. `changes` is monitoring_rules."""
