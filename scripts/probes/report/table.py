@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING
 
 from probes.model import Broker, Result, Status
 from probes.report.formats import Run, failures
+from probes.report.rows import place
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,6 +43,7 @@ def print_table(run: Run, stream: IO[str], env: Mapping[str, str]) -> None:
             ("came back", finding.came_back),
             ("it means", finding.meaning),
             ("what to do", finding.remedy),
+            ("more", place(first.probe.name) if first.status is Status.FAIL else ""),
         ):
             if text:
                 _print_indented(console, label, text)

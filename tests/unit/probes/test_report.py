@@ -11,9 +11,12 @@ from xml.etree import ElementTree
 
 import jsonschema
 import pytest
+from brokers import knowledge
+from probes import registry
 from probes.model import Broker, ExitCode, Finding, Measure, Phase, Probe, Result, Status
 from probes.report import formats as report
 from probes.report.formats import Run
+from probes.report.rows import _ROWS, PAGE, place
 from probes.report.table import print_table
 
 SCHEMA = Path(report.__file__).with_name("report.schema.json")
@@ -267,3 +270,17 @@ def test_who_looks_inside_is_named_where_an_inventory_is_known() -> None:
     assert words in table(run(FAILED, brokers=(known,)))
     assert "doctor.yml" not in table(run(PASSED, brokers=(known,)))
     assert "doctor.yml" not in table(run(FAILED))
+
+
+@pytest.mark.parametrize(("probe_name", "row"), _ROWS.items())
+def test_each_probe_that_leads_to_a_row_exists_and_so_does_the_row(probe_name: str, row: str) -> None:
+    assert any(one.name.startswith(probe_name) for one in registry.all_probes())
+    assert row in knowledge.table().rows and PAGE == knowledge.PAGE
+
+
+def test_a_failed_probe_leads_to_its_row_and_one_with_many_reasons_to_none() -> None:
+    assert place("negative.guest.amqp") == "docs/troubleshooting.md#strangers-let-in"
+    assert place("amqp.connect") == ""
+    out = io.StringIO()
+    print_table(run(result("management.alarms", Status.FAIL, finding=FINDING)), out, {})
+    assert "more       docs/troubleshooting.md#memory-alarm" in out.getvalue()
