@@ -109,7 +109,7 @@ PARTS = (
     Part(
         "monitoring",
         "what Debian's own Prometheus is given: each alert fires when it is to, each version has the metrics",
-        120,
+        150,
         (tests(*BRIEF, "tests/hosts/monitoring"),),
         {"MONITORING_INVENTORY": VERSIONS_INVENTORY},
         uses=VERSIONS,
@@ -159,7 +159,7 @@ PARTS = (
     Part(
         "doctor",
         "hosts and brokers that are ill: the doctor names the cause, and the remedy cures it",
-        240,
+        300,
         (tests(*BRIEF, "tests/hosts/doctor"),),
     ),
     Part(
@@ -241,9 +241,9 @@ DRILLS = (
     ),
     Part(
         "doctor",
-        "each state that the doctor knows, on RabbitMQ 3.10 and 4.0 and on ActiveMQ, and its cure",
-        1800,
-        (tests(*DRILL, "tests/hosts/doctor"),),
+        "each state that the doctor knows, on RabbitMQ 3.10, 4.0 and 4.3 and on ActiveMQ, and its cure",
+        3000,
+        (tests(*BY_HOST, *DRILL, "tests/hosts/doctor"),),
     ),
     Part(
         "monitoring",

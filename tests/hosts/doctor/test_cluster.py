@@ -11,7 +11,7 @@ from clusters import Cluster, cut_off
 from doctor_cluster import START, findings, healed, made, rows
 from probes.wire.classify import Speaks, classify
 
-pytestmark = pytest.mark.drill
+pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("dr-4-0-a")]
 
 COOKIE = "/var/lib/rabbitmq/.erlang.cookie"
 

@@ -17,18 +17,19 @@ IN_BRIEF = "dr-4-0"
 HOSTS = {"dr-3-10": "rabbitmq", "dr-4-0": "rabbitmq", "dr-activemq": "activemq"}
 
 
-def _marks(name: str, case: Case) -> list[pytest.MarkDecorator]:
-    brief = case.brief and name != "dr-3-10"
-    return [] if brief else [pytest.mark.drill]
+def _marks(name: str, brief: bool) -> list[pytest.MarkDecorator]:
+    """The tests of a host follow each other, beside those of another one."""
+    group = pytest.mark.xdist_group(name)
+    return [group] if brief and name != "dr-3-10" else [group, pytest.mark.drill]
 
 
 CASES = [
-    pytest.param(name, case, id=f"{name}-{case.name}", marks=_marks(name, case))
+    pytest.param(name, case, id=f"{name}-{case.name}", marks=_marks(name, case.brief))
     for name, kind in HOSTS.items()
     for case in cases(kind)
     if not case.only or name in case.only
 ]
-EACH = [pytest.param(name, marks=[pytest.mark.drill] if name == "dr-3-10" else []) for name in HOSTS]
+EACH = [pytest.param(name, marks=_marks(name, True)) for name in HOSTS]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from clusters import Cluster
 from probes.wire.classify import Speaks, classify
 
-pytestmark = pytest.mark.drill
+pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("dr-4-3-a")]
 
 STOP = "systemctl stop rabbitmq-server"
 

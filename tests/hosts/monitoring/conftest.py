@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import hosts
 import pytest
@@ -16,14 +16,14 @@ def inventory() -> str:
     return INVENTORY
 
 
-@pytest.fixture(scope="module")
-def watch(fresh: Callable[..., list[hosts.Host]]) -> hosts.Host:
-    """A host with Prometheus and node_exporter from Debian's archive."""
-    (found,) = fresh("mo-watch")
+@pytest.fixture(scope="session")
+def watch() -> Iterator[hosts.Host]:
+    """A host with Prometheus and node_exporter from Debian's archive, the same one for all files."""
     packages = "prometheus prometheus-node-exporter"
-    found.run(
-        "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "
-        f"{packages} >/dev/null",
-        timeout=600,
-    )
-    return found
+    with hosts.fresh("mo-watch", inventory=INVENTORY) as (found,):
+        found.run(
+            "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "
+            f"{packages} >/dev/null",
+            timeout=600,
+        )
+        yield found

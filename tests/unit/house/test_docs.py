@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from doctor_cases import documents
 from probes import registry
 from role_files import ROLES, ROOT, defaults, specs
 
@@ -111,6 +112,23 @@ def test_the_rows_of_the_field_notes_name_the_probes_that_stand_for_them():
     rows = re.findall(r"^\| (\d\.\d+) \|.*\| (.*) \|$", text_of("docs/field-notes.md"), re.MULTILINE)
     assert {row: set(re.findall(r"`([^`]+)`", named)) for row, named in rows if named != "none"} == citing
     assert len(rows) == 28, "every row of the five write-ups is there"
+
+
+def test_the_tests_that_the_field_notes_name_exist():
+    page = text_of("docs/field-notes.md")
+    texts = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name in re.findall(r"`(test_\w+)`", page) if f"def {name}(" not in texts] == []
+    assert [path for path in re.findall(r"`(tests/[\w/.]+)`", page) if not (ROOT / path).exists()] == []
+    made = {one["row"] for document in documents().values() for one in document.get("cases", ())}
+    named = [
+        row
+        for cell in re.findall(r"`tests/hosts/doctor`((?:, `[a-z-]+`)+)", page)
+        for row in cell.split("`")[1::2]
+    ]
+    assert {*named} - made == set()
+    for row in ("0.2", "0.5", "1.4", "1.6", "2.5", "2.6", "2.7", "2.8", "2.9", "4.2"):
+        (line,) = (one for one in page.splitlines() if one.startswith(f"| {row} |"))
+        assert "`test_" in line or "`tests/" in line, f"{row} names no test"
 
 
 @each_page
