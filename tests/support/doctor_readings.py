@@ -18,6 +18,8 @@ _MACHINE: dict[str, Any] = {
     "listeners": [{"address": "127.0.0.1", "port": 4369, "pid": 1, "process": "epmd"}],
     "oom": [],
     "interrupted": False,
+    "firewall": None,
+    "denied": [],
     "now": NOW,
 }
 _UNIT = {

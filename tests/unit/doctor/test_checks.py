@@ -8,6 +8,7 @@ from typing import Any
 import doctor_readings as sample
 import pytest
 from brokers import knowledge
+from brokers.doctor import checks_machine, machine
 from brokers.doctor.diagnosis import diagnose
 from role_files import ROOT, document
 
@@ -117,9 +118,21 @@ def _hit(**fields: str) -> dict[str, Any]:
     return {"count": 2, "at": sample.NOW, "text": "what", "said": "what the log says", "fields": fields}
 
 
+_CLOSED = {"zones": ["public"], "ports": ["22/tcp"], "open": False}
+_DENIAL = {"at": sample.NOW - 60, "process": "beam.smp", "what": "name_bind", "target": "61613"}
+
+
 @pytest.mark.parametrize(
     ("row", "changes"),
     [
+        (
+            "firewalld-keeps-out",
+            {
+                "machine.firewall": _CLOSED,
+                "machine.listeners": [{"address": "::", "port": 5672, "pid": 1, "process": "beam.smp"}],
+            },
+        ),
+        ("selinux-denied", {"machine.denied": [_DENIAL]}),
         (
             "disk-full",
             {
@@ -382,3 +395,31 @@ def test_every_row_is_found_by_something_and_everything_that_is_found_has_a_row(
     assert [row.id for row in rows.values() if not row.log and row.id not in named | alerted] == []
     raised = set(re.findall(r'(?:Finding\(|one\()\s*"([a-z0-9-]+)"', checks))
     assert len(raised) > 20 and raised - {*rows} == set()
+
+
+def test_what_selinux_denied_is_read_in_the_kernels_words():
+    audit = (
+        'type=AVC msg=audit(1795977771.123:456): avc:  denied  { name_bind } for  pid=812 comm="beam.smp" src=61613 '
+        "scontext=system_u:system_r:rabbitmq_t:s0 tcontext=system_u:object_r:unreserved_port_t:s0 tclass=tcp_socket\n"
+        'audit: type=1400 audit(1795977772.5:457): avc:  denied  { write } for  pid=9 comm="java" name="kahadb"\n'
+        'type=AVC msg=audit(1795977773.1:458): avc:  denied  { read } for  pid=9 comm="httpd" name="x"\n'
+        "type=AVC torn"
+    )
+    assert machine.denied(audit) == [
+        {"at": 1795977771.123, "process": "beam.smp", "what": "name_bind", "target": "61613"},
+        {"at": 1795977772.5, "process": "java", "what": "write", "target": "kahadb"},
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"listeners": [{"address": "127.0.0.1", "port": 15672, "pid": 1, "process": "beam.smp"}]},
+        {"listeners": [{"address": "::", "port": 25672, "pid": 1, "process": "beam.smp"}]},
+        {"listeners": [{"address": "::", "port": 80, "pid": 1, "process": "nginx"}]},
+        {"denied": [{**_DENIAL, "at": sample.NOW - 200_000}]},
+    ],
+)
+def test_what_firewalld_and_selinux_do_to_others_or_did_long_ago_is_no_finding(change):
+    reading = {**sample.machine(), "firewall": _CLOSED, **change}
+    assert list(checks_machine.machine("mq1", reading, 0.0)) == []

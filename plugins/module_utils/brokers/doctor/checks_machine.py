@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..host import firewalld
 from .judging import Finding, Reading, amount
 
 FULL = 0.01  # of a file system
@@ -18,6 +19,9 @@ SKEW = 5.0  # seconds; less may be the time that the answer took
 _RESTARTS = 3
 _OOM_AGE = 86_400.0
 DAY = 86_400.0
+# Processes whose listeners are for clients, and ports that are for other nodes: nobody outside is to reach these.
+_CLIENTS_LISTENERS = ("beam.smp", "beam", "java")
+_BETWEEN_NODES = (4369, 25672)
 
 
 def machine(host: str, found: Reading, skew: float) -> Iterator[Finding]:
@@ -31,6 +35,7 @@ def machine(host: str, found: Reading, skew: float) -> Iterator[Finding]:
             "The package manager has packages that are unpacked and not set up.",
             {"package": "a package"},
         )
+    yield from _barred(host, found)
     if found["clock"] is False:
         yield Finding("clock-not-synchronised", host, "timedatectl says that the clock is not synchronised.")
     if abs(skew) > SKEW:
@@ -57,6 +62,23 @@ def _disks(host: str, disks: Mapping[str, Mapping[str, Any]]) -> Iterator[Findin
             yield Finding("disk-full", host, f"Of the file system of {path} {what}.", details)
         if one["read_only"]:
             yield Finding("disk-read-only", host, f"{path} is mounted read-only.", details)
+
+
+def _barred(host: str, found: Reading) -> Iterator[Finding]:
+    """Yield what firewalld and SELinux keep from clients and brokers."""
+    open_to_clients = [one for one in found["listeners"] if one["process"] in _CLIENTS_LISTENERS]
+    ports = [
+        port for port in firewalld.kept_out(found["firewall"], open_to_clients) if port not in _BETWEEN_NODES
+    ]
+    if ports:
+        told = ", ".join(map(str, ports))
+        saw = f"firewalld lets nobody in to {told}, where a broker listens for clients."
+        yield Finding("firewalld-keeps-out", host, saw, {"ports": told})
+    recent = [one for one in found["denied"] if one["at"] > found["now"] - _OOM_AGE]
+    if recent:
+        one = recent[-1]
+        saw = f"SELinux has denied {one['what']} ({one['target']}) to {one['process']}."
+        yield Finding("selinux-denied", host, saw, {key: one[key] for key in ("process", "what", "target")})
 
 
 def _oom(host: str, found: Reading) -> Iterator[Finding]:

@@ -15,10 +15,15 @@ import subprocess
 import time
 from typing import Any
 
-from ..host import facts, packages
+from ..host import facts, firewalld, packages
 from . import logs
 
 _OOM = re.compile(r"Out of memory: Killed process \d+ \((?P<name>[^)]+)\)|oom-kill:.*task=(?P<task>[^,]+)")
+# A denial in SELinux's own words: linux-audit's "AVC" records.
+_DENIED = re.compile(
+    r"audit\((?P<at>\d+\.\d+):\d+\).*?avc:\s+denied\s+\{ (?P<what>[^}]+)\}.*?comm=\"(?P<process>[^\"]+)\""
+)
+_TARGET = re.compile(r"\b(?:src|dest|path|name)=\"?([^\"\s]+)")
 _RELATED = re.compile(r"(beam|erl|java|epmd)")
 _FILES = 20_000  # that are looked at
 _MEMINFO = ("MemTotal", "MemAvailable", "SwapTotal", "SwapFree")
@@ -46,6 +51,7 @@ def text(path: str) -> str:
 
 def read(directories: list[str]) -> dict[str, Any]:
     """Return what holds for the whole host; `directories` are those whose disks are wanted."""
+    kernel = logs.kernel()
     return {
         "hostname": socket.gethostname(),
         "os": facts.os_release(text("/etc/os-release")).get("PRETTY_NAME", ""),
@@ -53,8 +59,10 @@ def read(directories: list[str]) -> dict[str, Any]:
         "disks": {path: disk(path) for path in directories if os.path.isdir(path)},
         "clock": clock(),
         "listeners": facts.listeners(),
-        "oom": oom(logs.kernel()),
+        "oom": oom(kernel),
         "interrupted": packages.manager().interrupted(),
+        "firewall": firewalld.read(),
+        "denied": denied(logs.tail("/var/log/audit/audit.log", 1 << 20) + kernel),
         "now": time.time(),
     }
 
@@ -96,6 +104,24 @@ def oom(kernel: str) -> list[dict[str, Any]]:
         name = (hit["name"] or hit["task"]) if hit else ""
         if name and _RELATED.match(name):
             found.append({"at": line.at, "process": name})
+    return found
+
+
+def denied(audit: str) -> list[dict[str, Any]]:
+    """Return what SELinux has denied to processes of brokers: at (Unix time), process, what, target (port or path)."""
+    found = []
+    for line in audit.splitlines():
+        hit = _DENIED.search(line)
+        if hit and _RELATED.match(hit["process"]):
+            target = _TARGET.search(line)
+            found.append(
+                {
+                    "at": float(hit["at"]),
+                    "process": hit["process"],
+                    "what": hit["what"].strip(),
+                    "target": target[1] if target else "something without a name",
+                }
+            )
     return found
 
 
