@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import shlex
 import tarfile
 from collections.abc import Iterable, Iterator
@@ -93,13 +94,17 @@ class Repositories:
 
     def java(self, repository: str = SYSTEM) -> None:
         """Offer the family's Java 21 in a repository."""
-        version = _do(self.server, ("system", "java-21-openjdk-headless", "openjdk-21-jre-headless")).strip()
-        # theirs counts the build among the version's numbers
-        self.fill(repository, Package("java-21-openjdk-headless", f"{version}.0.9", "1.el9", "java"))
+        name = "java-21-openjdk-headless"
+        version, _, build = (
+            _do(self.server, ("system", name, "openjdk-21-jre-headless")).strip().partition("+")
+        )
+        # 21.0.13+9 is 21.0.13.0.9 there
+        numbers = [*[*version.split("."), "0"][:4], build]
+        self.fill(repository, Package(name, ".".join(numbers), "1.el9", "java"))
 
     def of_debian(self, name: str, *packages: str, repository: str = SYSTEM) -> None:
         """Offer a package of the family's system: the files of those of Debian's and of what they need."""
-        version = _do(self.server, ("system", name, *packages)).strip()
+        version = re.split("[+~]", _do(self.server, ("system", name, *packages)).strip())[0]
         self.fill(repository, Package(name, version, "1.el9", "debian"))
 
     def epel(self, repository: str = "epel") -> None:

@@ -5,7 +5,7 @@ set -eu
 umask 022
 here=/srv/rpm
 work=/srv/work
-export GNUPGHOME=/srv/gnupg HOME=$work
+export GNUPGHOME=/srv/gnupg HOME=$work GPG_TTY=
 # What upstream's Erlang package has, without documentation, ssh, odbc and graphics.
 parts='base asn1 crypto eldap eunit inets mnesia os-mon parsetools public-key reltool runtime-tools snmp ssl
     syntax-tools tools xmerl'
@@ -14,7 +14,7 @@ parts='base asn1 crypto eldap eunit inets mnesia os-mon parsetools public-key re
 prepare() {
     export DEBIAN_FRONTEND=noninteractive
     apt-get -qq update
-    apt-get -qq install --no-install-recommends rpm createrepo-c gpg gpg-agent > /dev/null
+    apt-get -qq -o Dpkg::Options::=--force-unsafe-io install --no-install-recommends rpm createrepo-c gpg gpg-agent > /dev/null
     mkdir -p /srv/keys $work
     install -d -m 0700 $GNUPGHOME
     for owner in right wrong; do
@@ -48,7 +48,7 @@ system() {
     name=$1
     shift
     unpack $name $(apt-get --simulate --no-install-recommends install "$@" | awk '/^Inst/ { print $2 }')
-    apt-cache show --no-all-versions "$1" | sed -n 's/^Version: \([0-9]*:\)\?\([^-+]*\).*/\2/p'
+    apt-cache show --no-all-versions "$1" | sed -n 's/^Version: \([0-9]*:\)\?\([^-]*\).*/\2/p'
 }
 
 # build OF NAME VERSION RELEASE REQUIRES: prints the files of the package; one that was built is not built again.
