@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import hosts
 import pytest
@@ -119,4 +120,87 @@ def test_a_capped_erlang_is_an_error_or_nothing_to_do(host: hosts.Host, offers: 
     )
     host.run("dnf -y versionlock clear")
     assert installed(host) == before
+    host.run("dnf -y remove rabbitmq-server erlang", timeout=300)
+
+
+_HOLD = """
+import sys, time, dnf, dnf.lock
+conf = dnf.Base().conf
+conf.read()
+of = {"rpmdb": (dnf.lock.build_rpmdb_lock, conf.persistdir), "metadata": (dnf.lock.build_metadata_lock, conf.cachedir)}
+build, folder = of[sys.argv[1]]
+with build(folder, True):
+    time.sleep(600)
+"""
+
+
+@contextmanager
+def held(host: hosts.Host, lock: str, file: str) -> Iterator[None]:
+    """One of dnf's locks in somebody else's hands."""
+    host.write("/root/hold.py", _HOLD)
+    host.run(f"systemd-run --unit=hold --service-type=exec python3 /root/hold.py {lock}")
+    hosts.wait_for(f"the lock {lock}", lambda: host.attempt(f"test -s {file}").returncode == 0)
+    try:
+        yield
+    finally:
+        host.run("systemctl stop hold")
+
+
+@pytest.mark.parametrize(
+    ("lock", "file", "word"),
+    [
+        ("rpmdb", "/var/lib/dnf/rpmdb_lock.pid", "RPMDB"),
+        ("metadata", "/var/cache/dnf/metadata_lock.pid", "metadata"),
+    ],
+)
+def test_a_lock_is_waited_for_without_an_end(
+    lock: str, file: str, word: str, host: hosts.Host, offers: Repositories
+) -> None:
+    use(host, offers)
+    with held(host, lock, file):
+        # so does Ansible's module, which has the option lock_timeout and does not use it for dnf
+        waits = host.attempt("timeout 20 dnf -y install erlang 2>&1")
+        assert waits.returncode == 124
+        assert "Waiting for process with pid" in waits.stdout
+        ends = host.attempt("dnf -y --setopt=exit_on_lock=True install erlang 2>&1")
+        assert ends.returncode == 200
+        assert f"{word} already locked by" in ends.stdout
+    assert installed(host) == []
+
+
+def test_an_erlang_in_parts_is_taken_for_the_whole_and_cannot_be_replaced(
+    host: hosts.Host, offers: Repositories
+) -> None:
+    use(host, offers)
+    offers.subscribe(host, "upstream/erlang", "upstream/rabbitmq", "epel")
+    host.run("dnf -y install erlang-26.2.5.13")
+    host.run("dnf -y install rabbitmq-server", timeout=300)  # whose cap it fits
+    before = installed(host)
+    assert "erlang-erts-26.2.5.13-1.el9" in before
+    output = refused(host, "dnf -y upgrade erlang")
+    assert "Error: Transaction test error:" in output
+    assert "conflicts with file from package erlang-erts-26.2.5.13-1.el9.noarch" in output
+    assert installed(host) == before
+    host.run("dnf -y remove 'erlang*'", timeout=300)
+    assert installed(host) == []  # the broker is gone with them
+
+
+def test_an_upgrade_that_is_killed_leaves_both_releases_and_a_stopped_broker(
+    host: hosts.Host, offers: Repositories
+) -> None:
+    use(host, offers)
+    host.run("dnf -y install rabbitmq-server && systemctl start rabbitmq-server", timeout=300)
+    use(host, offers, "later")
+    host.run("systemd-run --unit=upgrade --service-type=exec dnf -y upgrade rabbitmq-server")
+    hosts.wait_for("both releases", lambda: len(installed(host)) == 3, seconds=120)
+    host.run("systemctl kill --signal=KILL --kill-whom=all upgrade")
+    both = [f"rabbitmq-server-{offers.broker}-{release}.el8" for release in (1, 2)]
+    assert installed(host)[1:] == both
+    # dnf sees the newer one and is content; only its check does not miss the other
+    assert "Nothing to do." in host.run("dnf -y upgrade rabbitmq-server")
+    output = refused(host, "dnf check")
+    assert f"{both[0]}.noarch is a duplicate with {both[1]}.noarch" in output
+    host.run("dnf -y remove --duplicates", timeout=300)
+    assert installed(host)[1:] == both[1:]
+    host.run("dnf check")
     host.run("dnf -y remove rabbitmq-server erlang", timeout=300)

@@ -7,30 +7,12 @@ from collections.abc import Callable
 
 import hosts
 import pytest
-from rpm_repositories import UPSTREAM, Repositories
-
-_DEFINITION = """[{owner}]
-name={owner}
-baseurl={uri}
-gpgcheck=1
-repo_gpgcheck=1
-gpgkey=file:///etc/pki/rpm-gpg/right
-"""
+from rpm_repositories import SYSTEM, UPSTREAM, Repositories
 
 
 @pytest.fixture(scope="module")
 def host(fresh: Callable[..., list[hosts.Host]]) -> hosts.Host:
     return fresh("el-stand-in")[0]
-
-
-def use(host: hosts.Host, repositories: Repositories, name: str, key: str = "right") -> None:
-    """Have dnf know the repositories `name`, and nothing of what it read before."""
-    host.run("rm -f /etc/yum.repos.d/*; dnf -q clean all")
-    with open(repositories.key(key), encoding="utf-8") as file:
-        host.write("/etc/pki/rpm-gpg/right", file.read())
-    for owner in ("erlang", "rabbitmq"):
-        text = _DEFINITION.format(owner=owner, uri=repositories.uri(f"{name}/{owner}"))
-        host.write(f"/etc/yum.repos.d/{owner}.repo", text)
 
 
 def test_it_says_that_it_is_of_the_family(host: hosts.Host, controller: hosts.Controller) -> None:
@@ -72,15 +54,32 @@ def test_it_has_one_package_manager_with_one_database(host: hosts.Host) -> None:
 def test_a_broker_of_its_packages_boots_and_passes_a_message(
     host: hosts.Host, repositories: Repositories
 ) -> None:
-    use(host, repositories, UPSTREAM)
+    repositories.subscribe(host, f"{UPSTREAM}/erlang", f"{UPSTREAM}/rabbitmq")
     host.run("dnf -y install rabbitmq-server", timeout=300)
     # as upstream's: installing starts and enables nothing
     assert host.attempt("systemctl is-active rabbitmq-server").stdout.strip() == "inactive"
     assert host.attempt("systemctl is-enabled rabbitmq-server").stdout.strip() == "disabled"
+    assert (
+        host.run("stat --format '%U %a' /run/rabbitmq").strip() == "rabbitmq 755"
+    )  # by the system's trigger
     host.run("systemctl start rabbitmq-server && rabbitmqctl await_startup", timeout=300)
     host.run("rabbitmq-plugins enable rabbitmq_management")
     assert host.python(_THROUGH_THE_BROKER, _PAYLOAD).strip() == _PAYLOAD
     assert host.evaluate("code:root_dir().") == '"/usr/lib64/erlang"'
+
+
+@pytest.mark.drill
+def test_java_and_firewalld_are_where_the_family_has_them(
+    host: hosts.Host, repositories: Repositories
+) -> None:
+    repositories.java()
+    repositories.of_debian("firewalld", "firewalld", "nftables")
+    repositories.subscribe(host, SYSTEM)
+    host.run("dnf -y install java-21-openjdk-headless firewalld", timeout=300)
+    assert "21." in host.run("java -version 2>&1")
+    assert host.run("readlink -f /usr/bin/java").startswith("/usr/lib/jvm/java-21-openjdk-21.")
+    host.run("systemctl start firewalld && firewall-cmd --add-port=5672/tcp")
+    assert host.run("firewall-cmd --list-ports").strip() == "5672/tcp"
 
 
 _PAYLOAD = "through packages of the family"
