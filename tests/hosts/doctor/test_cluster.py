@@ -56,7 +56,7 @@ def test_a_member_that_is_down_and_not_asked(cluster: Cluster) -> None:
 def test_members_of_which_one_does_not_see_the_other(cluster: Cluster) -> None:
     """What a cut of milliseconds leaves: Mnesia on one side has noticed it, and the other has not."""
     with healed(cluster) as began:
-        cluster.hosts[0].evaluate(f"mnesia_lib:del(recover_nodes, '{cluster.nodes[2]}').")
+        cluster.hosts[0].evaluate(f"mnesia_lib:del({{current, db_nodes}}, '{cluster.nodes[2]}').")
         found = rows(findings(cluster, began))
         assert any("members-disagree" in one[:2] for one in found), found
         cluster.run("playbooks/rabbitmq_heal.yml").succeeded()
