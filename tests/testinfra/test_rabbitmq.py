@@ -126,4 +126,4 @@ def test_systemd_confines_the_node(host: Any) -> None:
 def test_a_strangers_eyes_end_at_the_directories(host: Any) -> None:
     for path in ("/var/lib/rabbitmq", "/var/log/rabbitmq"):
         assert (host.file(path).user, host.file(path).mode) == ("rabbitmq", 0o750)
-    assert host.user("rabbitmq").shell in ("/usr/sbin/nologin", "/bin/false")
+    assert host.user("rabbitmq").shell in ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false")

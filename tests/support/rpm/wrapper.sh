@@ -4,6 +4,8 @@
 name=$(basename "$0")
 program=/usr/lib/rabbitmq/bin/$name
 cd /var/lib/rabbitmq || exit 1
+# As theirs: of the two folders that the broker looks in, rabbitmq-plugins wants each to be there.
+[ "$name" != rabbitmq-plugins ] || export PLUGINS_DIR="${PLUGINS_DIR:-$(echo /usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins)}"
 case $(id -un):$name in
     rabbitmq:*) exec "$program" "$@" ;;
     root:rabbitmq-plugins) HOME=/var/lib/rabbitmq exec "$program" "$@" ;;
