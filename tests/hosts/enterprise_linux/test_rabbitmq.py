@@ -155,7 +155,9 @@ def test_a_transaction_that_was_cut_off_is_finished(client, controller, offers):
     broker = f"rabbitmq-server-{offers.broker}"
     client.run("rm -rf /var/tmp/two; mkdir /var/tmp/two; systemctl stop rabbitmq-server")
     older = f"{offers.uri('later/rabbitmq')}/{broker}-1.el8.noarch.rpm"
-    client.python("import sys, urllib.request as u; u.urlretrieve(*sys.argv[1:])", older, "/var/tmp/two/1.rpm")
+    client.python(
+        "import sys, urllib.request as u; u.urlretrieve(*sys.argv[1:])", older, "/var/tmp/two/1.rpm"
+    )
     client.run("rpm --install --force --nodeps --noscripts /var/tmp/two/1.rpm")
     assert len(client.run("rpm -q rabbitmq-server").split()) == 2
     controller.converge([client], values).succeeded()
