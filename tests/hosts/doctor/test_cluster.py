@@ -84,20 +84,6 @@ def test_a_host_on_which_needrestart_may_restart_a_member(cluster: Cluster) -> N
         cluster.run("site.yml").succeeded()
 
 
-def test_a_queue_that_elects_no_leader(cluster: Cluster) -> None:
-    """Its replicas on two members have stopped, and the members run."""
-    stop = '{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"replicated">>)), '
-    stop += "{Name, _} = amqqueue:get_pid(Q), ra:stop_server(quorum_queues, {Name, node()})."
-    with healed(cluster) as began:
-        for one in cluster.hosts[1:]:
-            one.evaluate(stop)
-        time.sleep(10)
-        found = rows(findings(cluster, began))
-        assert found[0] == ["leaderless"], found
-        for one in cluster.hosts[1:]:
-            one.run("systemctl restart rabbitmq-server")
-
-
 def test_a_majority_that_is_gone(cluster: Cluster) -> None:
     with healed(cluster) as began:
         for one in cluster.hosts[1:]:

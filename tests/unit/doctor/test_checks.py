@@ -47,6 +47,13 @@ def test_an_erlang_that_is_none_for_the_broker_is_named_unless_the_distribution_
     assert "OTP 25.3.2; by upstream's table RabbitMQ 4.0.5 runs on Erlang/OTP 26.2 to 27.x." in cause
 
 
+def test_a_package_is_named_once_where_both_the_host_and_its_broker_have_it() -> None:
+    reading = sample.reading(sample.node())
+    changed(reading, "machine.interrupted", True)
+    changed(reading, "rabbitmq.packages.rabbitmq-server.state", "iU")
+    assert rows({"mq1": reading}) == {"mq1": ["package-half-installed"]}
+
+
 def test_needrestart_is_no_matter_for_a_node_alone() -> None:
     for members, expected in (
         (["rabbit@mq1"], []),

@@ -139,7 +139,12 @@ def _same_broker(one: Finding, two: Finding) -> bool:
 def _distinct(findings: list[Finding]) -> list[Finding]:
     """Return the findings, each row once for a broker: what a check has seen says more than a line of a log."""
     found: dict[tuple[str, str, str, str, str], Finding] = {}
+    seen = {(one.row, one.host, bool(one.broker)) for one in findings if not one.words}
     for one in findings:
+        elsewhere = (one.row, one.host, not one.broker) in seen
+        # What a check has seen of the broker says more than what holds for the host, and both more than a log.
+        if elsewhere and (one.words or not one.broker):
+            continue
         key = (one.row, one.host, one.broker, one.instance, str(one.details.get("path", "")))
         plain = (one.row, one.host, one.broker, one.instance, "")
         if key in found or (not key[-1] and any(known[:4] == plain[:4] for known in found)):
