@@ -115,11 +115,16 @@ def test_members_that_cannot_stand_in_for_each_other_are_refused():
 
 
 def host(**changes):
-    return {"hostname": "front", "foreign": [], "listeners": [], **changes}
+    return {"hostname": "front", "manager": "apt", "foreign": [], "listeners": [], **changes}
 
 
 def on_host(**changes):
     return balancers.host_refusals(balancer(), list(services().values()), host(**changes))
+
+
+def test_a_host_of_another_family_is_refused():
+    (sentence,) = on_host(manager="dnf", os={"PRETTY_NAME": "Rocky Linux 9.5"})
+    assert sentence.startswith("front: is Rocky Linux 9.5") and "group haproxy" in sentence
 
 
 def test_an_address_of_another_host_is_refused():

@@ -200,6 +200,11 @@ def _nothing(settings: Variables, found: list[Service]) -> list[str]:
 def host_refusals(settings: Variables, found: list[Service], host: Mapping[str, Any]) -> list[str]:
     """Return why a host, as the module broker_host_facts read it, cannot be the balancer."""
     address, name = settings["haproxy_address"], host["hostname"]
+    if host["manager"] != "apt":
+        kind = host["os"].get("PRETTY_NAME", "of an unknown kind")
+        return [
+            f"{name}: is {kind}, and this role installs HAProxy on the Debian family; take it out of the group haproxy"
+        ]
     if address in host["foreign"]:
         return [
             f"haproxy_address: {address} is not an address of {name}; set one that it has, or 0.0.0.0 for all of them"
