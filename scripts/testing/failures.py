@@ -22,6 +22,12 @@ def failed_tests(lines: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(match[1] for match in found if match))
 
 
+def enough(names: Sequence[str], most: int = 5) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def told(lines: Sequence[str], most: int = _MOST) -> list[str]:
     """Return what says why: each error's first lines, then the failed tests; or the last lines, where none does."""
     named = [line for line in lines if _NAMED.match(line)][-most:]

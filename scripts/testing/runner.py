@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from testing.failures import KEPT, failed_tests, told
+from testing.failures import KEPT, enough, failed_tests, told
 from testing.parts import PLACES, Command, Part, startable, steps_after, steps_before, table
 
 # Seconds after which a run says what is still running: pytest prints one line for dozens of tests.
@@ -60,7 +60,7 @@ class Runner:
     def _verdict(self) -> str:
         """The last line, which names what failed."""
         failed = [
-            f"{name} ({', '.join(failed_tests(self._printed[name])) or 'see above'})" for name in self._failed
+            f"{name} ({enough(failed_tests(self._printed[name])) or 'see above'})" for name in self._failed
         ]
         return f"FAILED: {', '.join(failed)}" if failed else "all passed"
 

@@ -228,3 +228,9 @@ def test_no_error_is_so_long_that_another_or_the_name_is_not_told() -> None:
     assert [line[:9] for line in told[:8]] == [*(f"E   one {n}" for n in range(6)), "E   two x", "FAILED a."]
     assert len(told) == 19 and max(map(len, told)) == 300
     assert len(failures.told([f"FAILED a.py::test_{number} - E" for number in range(60)] + lines)) == 25
+
+
+def test_a_long_list_of_failed_tests_is_cut() -> None:
+    assert failures.enough([]) == ""
+    assert failures.enough(["a", "b"]) == "a, b"
+    assert failures.enough([str(n) for n in range(8)]) == "0, 1, 2, 3, 4 and 3 more"

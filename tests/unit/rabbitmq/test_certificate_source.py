@@ -41,7 +41,7 @@ def test_files_of_the_host_are_read_where_they_are():
     keys = {key: value for _, lines in conf(node(**HOST)) for key, value in lines}
     assert keys["ssl_options.certfile"] == keys["management.ssl.certfile"] == "/etc/ssl/mq1.pem"
     assert keys["ssl_options.keyfile"] == "/etc/ssl/private/mq1.key"
-    bare = {"hostname": "b", "os": {}, "unit": {}, "files": [], "users": [], "packages": {}}
+    bare = {"hostname": "b", "os": {}, "manager": "apt", "unit": {}, "files": [], "users": [], "packages": {}}
     files = Role("rabbitmq", __rabbitmq_host=bare, **node(**HOST)).files("__rabbitmq_files")
     assert files["/etc/rabbitmq/tls/key.pem"].get("secret_content") is None
 
@@ -84,7 +84,15 @@ def test_only_the_server_refuses_those_without_a_certificate():
 
 
 def environment(**settings):
-    host = {"hostname": "broker-1", "os": {}, "unit": {}, "files": [], "users": [], "packages": {}}
+    host = {
+        "hostname": "broker-1",
+        "os": {},
+        "manager": "apt",
+        "unit": {},
+        "files": [],
+        "users": [],
+        "packages": {},
+    }
     role = Role("rabbitmq", __rabbitmq_host=host, **node(**{**BOTH, **settings}))
     return role.file("__rabbitmq_files", ENVIRONMENT)["content"]
 
@@ -105,7 +113,7 @@ def test_a_node_for_its_own_host_has_its_interface_as_well():
 def variable(name, active="active", started_with=False, **settings):
     """A variable of the role, for a node with data."""
     host = {
-        **{"hostname": "broker-1", "os": {}, "users": [], "packages": {}, "listeners": []},
+        **{"hostname": "broker-1", "os": {}, "manager": "apt", "users": [], "packages": {}, "listeners": []},
         "unit": {"active_state": active, "main_pid": 1, "started_with": started_with},
         "files": ["/var/lib/rabbitmq/mnesia/rabbit@broker-1"],
     }
@@ -187,7 +195,16 @@ def test_an_authority_issues_where_the_host_has_nothing_good_and_otherwise_keeps
 
 def test_a_key_that_is_kept_is_not_written():
     found = {"text": new_authority("x", 9).certificate, "trouble": {}}
-    bare = {"hostname": "b", "os": {}, "unit": {}, "files": [], "users": [], "packages": {}, "pair": found}
+    bare = {
+        "hostname": "b",
+        "os": {},
+        "manager": "apt",
+        "unit": {},
+        "files": [],
+        "users": [],
+        "packages": {},
+        "pair": found,
+    }
     issued = Role("rabbitmq", __rabbitmq_host=bare, **CA).files("__rabbitmq_files")[
         "/etc/rabbitmq/tls/key.pem"
     ]

@@ -31,6 +31,7 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - written into a configuration, not bound t
 BARE_HOST = {
     "hostname": "broker-1",
     "os": {"VERSION_CODENAME": "bookworm"},
+    "manager": "apt",
     "unit": {"active_state": "inactive"},
     "files": [],
     "users": [],
@@ -462,3 +463,21 @@ def test_the_packet_filter_lets_in_every_member_and_what_is_added():
     assert "tcp dport { 4369, 25672, 35672-35682 } tcp flags & (fin | syn | rst | ack) == syn jump" in text
     unit = one.file("__rabbitmq_filter_files", "/etc/systemd/system/brokerkit-rabbitmq-filter.service")
     assert f"ExecStart=/usr/sbin/nft -f {rules}\n" in unit["content"]
+
+
+def test_enterprise_linux_has_neither_epmds_socket_nor_the_hook_of_apt():
+    rocky = {"ID": "rocky", "ID_LIKE": "rhel", "VERSION_ID": "9.5"}
+    settings = node(cluster_name="prod", epmd_port=4370, package_source="vendor")
+    one = Role("rabbitmq", __rabbitmq_host={**BARE_HOST, "manager": "dnf", "os": rocky}, **settings)
+    for path in (EPMD_SOCKET, EPMD_SERVICE):
+        assert one.file("__rabbitmq_files", path)["content"] is None
+    assert {entry["content"] for entry in one.files("__rabbitmq_guard_files").values()} == {None}
+    assert "export ERL_EPMD_PORT=4370" in one.file("__rabbitmq_files", ENVIRONMENT)["content"]
+    assert one.variable("__rabbitmq_source") == {
+        "name": "rabbitmq",
+        "prefix": "rabbitmq_",
+        "package": "rabbitmq-server",
+        "version": "",
+        "uri": "https://yum2.rabbitmq.com/rabbitmq/el/9/noarch",
+        "key": "",
+    }

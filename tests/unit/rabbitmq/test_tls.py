@@ -400,7 +400,15 @@ def test_the_files_of_tls():
     settings = {"tls_certificate": pair.certificate, "tls_key": pair.key, "tls_authority": pair.certificate}
 
     def files(**changes):
-        host = {"hostname": "broker-1", "os": {}, "unit": {}, "files": [], "users": [], "packages": {}}
+        host = {
+            "hostname": "broker-1",
+            "os": {},
+            "manager": "apt",
+            "unit": {},
+            "files": [],
+            "users": [],
+            "packages": {},
+        }
         found = Role("rabbitmq", __rabbitmq_host=host, **node(**settings, **changes)).files(
             "__rabbitmq_files"
         )
@@ -421,7 +429,7 @@ def test_the_files_of_tls():
 def test_both_formats_are_read_as_they_are_meant():
     role = Role(
         "rabbitmq",
-        __rabbitmq_host={"hostname": "b", "os": {}, "packages": {}},
+        __rabbitmq_host={"hostname": "b", "os": {}, "manager": "apt", "packages": {}},
         **node(**ONLY, config_format="classic"),
     )
     (applications,) = consult(role.text("etc/rabbitmq/rabbitmq.config.j2"))
