@@ -34,10 +34,10 @@ check: setup ## lint, types, unit tests and generated pages: under two minutes, 
 	@scripts/check
 
 ONLY :=
-test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, monitoring, activemq, collection, tls, tls-scenario, cluster, relay, clients, doctor, enterprise-linux, enterprise-linux-scenario, cluster-scenario
+test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one of check, images, rabbitmq, versions, topology, probes, monitoring, activemq, collection, tls, cluster, relay, clients, doctor, enterprise-linux
 	@scripts/test $(ONLY)
 
-drills: setup ## long tests of what `make test` covers more cheaply; ONLY=part runs one of images, kills, rabbitmq, topology, activemq, collection, tls, cluster, relay, clients, doctor, monitoring, enterprise-linux, networks, default
+drills: setup ## long tests of what `make test` covers more cheaply; ONLY=part runs one of images, kills, rabbitmq, topology, activemq, collection, tls, cluster, relay, clients, doctor, monitoring, enterprise-linux, tls-scenario, cluster-scenario, enterprise-linux-scenario, networks, default
 	@scripts/test --drills $(ONLY)
 
 soak: setup ## what operations and failures cost the clients of a cluster, measured; formations in a row; ONLY=part runs one of images, under-load, formations

@@ -133,12 +133,6 @@ PARTS = (
         (tests(*FILES, *BRIEF, "tests/hosts/tls"),),
     ),
     Part(
-        "tls-scenario",
-        "molecule: RabbitMQ 3.8, 3.10, 4.0 and 4.3, ActiveMQ by package and archive, in TLS only; a renewal",
-        460,
-        scenario("tls"),
-    ),
-    Part(
         "cluster",
         "a cluster of RabbitMQ 4.3; on 4.0 members that come late, come up alone or lose their data",
         540,
@@ -167,18 +161,6 @@ PARTS = (
         "the stand-in for Enterprise Linux: facts, dnf, a broker of RPMs in upstream's layout",
         150,
         (tests(*BRIEF, "tests/hosts/enterprise_linux"),),
-    ),
-    Part(
-        "enterprise-linux-scenario",
-        "molecule: RabbitMQ by dnf and ActiveMQ from the archive on Enterprise Linux; both packages upgraded",
-        240,
-        scenario("enterprise_linux"),
-    ),
-    Part(
-        "cluster-scenario",
-        "molecule: three Debian 13 hosts as one cluster, restarted one at a time under load",
-        480,
-        scenario("cluster"),
     ),
 )
 DRILLS = (
@@ -256,6 +238,24 @@ DRILLS = (
         "further packages, keys, pins and releases that dnf and the roles refuse on Enterprise Linux",
         600,
         (tests(*DRILL, "tests/hosts/enterprise_linux"),),
+    ),
+    Part(
+        "tls-scenario",
+        "molecule: RabbitMQ 3.8, 3.10, 4.0 and 4.3, ActiveMQ by package and archive, in TLS only; a renewal",
+        460,
+        scenario("tls"),
+    ),
+    Part(
+        "cluster-scenario",
+        "molecule: three Debian 13 hosts as one cluster, restarted one at a time under load",
+        480,
+        scenario("cluster"),
+    ),
+    Part(
+        "enterprise-linux-scenario",
+        "molecule: RabbitMQ by dnf and ActiveMQ from the archive on Enterprise Linux; both packages upgraded",
+        240,
+        scenario("enterprise_linux"),
     ),
     Part(
         "networks",
