@@ -71,7 +71,7 @@ BARE = {
     "four times on the way to the packages": Case(
         (
             Kill("Read the host", CONTROLLER),
-            Kill("Ask apt what it would install", CONTROLLER, "runs('apt-get', 'update')"),
+            Kill("Ask the package manager what it would install", CONTROLLER, "runs('apt-get', 'update')"),
             Kill(INSTALL, BOTH),
             Kill(INSTALL, BOTH, UNPACKING),
         ),
