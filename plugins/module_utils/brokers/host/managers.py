@@ -14,4 +14,3 @@ TRY: Mapping[str, str] = {
     "apt": "`apt-get --simulate install rabbitmq-server`",
     "dnf": "`dnf --enablerepo='brokerkit-*' --assumeno install rabbitmq-server`",
 }
-REMOVE: Mapping[str, str] = {"apt": "apt-get remove", "dnf": "dnf remove"}
