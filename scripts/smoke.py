@@ -135,6 +135,13 @@ def _parser() -> argparse.ArgumentParser:
         default=1000,
         help="unacknowledged messages per consumer that are still normal (1000)",
     )
+    what.add_argument(
+        "--max-dead-letters",
+        metavar="N",
+        type=_positive,
+        default=1000,
+        help="dead letters in one queue of ActiveMQ that are still normal (1000)",
+    )
     phase = what.add_mutually_exclusive_group()
     phase.add_argument(
         "--before-restart",
@@ -229,7 +236,7 @@ def _smoke(argv: Sequence[str], env: Mapping[str, str], stdout: IO[str], stderr:
         raise Refusal(ExitCode.USAGE, "--nagios and --format exclude each other: give one of them.")
     chosen = registry.select(probes, _names(options.only), _names(options.skip), _phase(options))
     brokers = _brokers(options, env)
-    settings = Settings(secrets.token_hex(4), options.timeout, options.max_unacked)
+    settings = Settings(secrets.token_hex(4), options.timeout, options.max_unacked, options.max_dead_letters)
     if options.after_restart is not None:
         from probes.rabbitmq.durability import read_state
 

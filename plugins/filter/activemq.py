@@ -27,6 +27,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         """Return name -> function for each filter."""
         return {
+            "activemq_agent_option": management.agent_option,
             "activemq_connectors": connectors.connectors,
             "activemq_archive_refusals": settings.archive_refusals,
             "activemq_first_contact_refusals": first_contact.refusals,

@@ -305,6 +305,7 @@ class Settings:
     run: str  # a random token, part of the name of every object that the run creates
     timeout: float = 10.0  # seconds for one probe
     max_unacked: int = 1000  # unacknowledged messages per consumer that still count as normal
+    max_dead_letters: int = 1000  # in one queue of ActiveMQ that still count as normal
     state: dict[str, dict[str, str]] = field(default_factory=dict)  # durability: per broker, plant to collect
     ports: PortBook = field(default_factory=PortBook)  # for the diagnosis of failed connections
     pairs: dict[str, Pair] = field(

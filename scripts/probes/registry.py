@@ -25,6 +25,7 @@ MODULES: tuple[str, ...] = (
     "activemq.destinations",
     "activemq.messages",
     "activemq.access",
+    "activemq.metrics",
     "activemq.durability",
     "activemq.pairs",
 )

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 POM = Path(__file__).with_name("distribution.xml")
+ROLE = Path(__file__).parents[2] / "roles/activemq/vars/main.yml"
 PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1"
 # Jolokia with the policy that the broker's configuration names.
 API = """<web-app xmlns="https://jakarta.ee/xml/ns/jakartaee" version="5.0">
@@ -36,6 +41,19 @@ def released(version: str, cache: Path) -> Path:
         artifact = f"org.apache.activemq:apache-activemq:{version}:tar.gz:bin"
         maven(f"{PLUGIN}:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={cache}")
     return archive
+
+
+def metrics_agent() -> dict[str, Any]:
+    """Variables with which a broker serves metrics, by the agent as Maven's repository has it; none without Maven."""
+    if shutil.which("mvn") is None:
+        return {}
+    known = yaml.safe_load(ROLE.read_text(encoding="utf-8"))
+    name = f"jmx_prometheus_javaagent-{known['__activemq_agent_version']}.jar"
+    jar = Path("~/.cache/brokerkit").expanduser() / name
+    if not jar.exists():
+        artifact = f"io.prometheus.jmx:jmx_prometheus_javaagent:{known['__activemq_agent_version']}"
+        maven(f"{PLUGIN}:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={jar.parent}")
+    return {"activemq_prometheus_port": 9404, "activemq_prometheus_agent": str(jar)}
 
 
 def assembled(version: str, cache: Path, console_of: Path, **parts: str) -> Path:

@@ -33,7 +33,7 @@ declare_queue() { rabbitmqctl eval "rabbit_amqqueue:declare(rabbit_misc:r(<<\"sh
     [{<<\"x-queue-type\">>, longstr, <<\"$2\">>}], none, <<\"x\">>)."; }
 # A port of this host that this host itself does not reach, as behind a packet filter.
 hidden() {
-    ip rule add pref 1 lookup local; ip rule add pref 0 ipproto tcp dport "$1" unreachable
+    ip rule add pref 1 lookup local; ip rule add pref 0 ipproto 6 dport "$1" unreachable
     ip rule del pref 0 lookup local
 }
 shown() { ip rule add pref 0 lookup local; ip rule del pref 0 unreachable; ip rule del pref 1 lookup local; }
@@ -69,6 +69,7 @@ class Case:
     only: tuple[str, ...] = ()
     converges: bool = False  # running site.yml is part of the remedy
     brief: bool = False
+    metrics: bool = False  # seen by the metrics of the broker
 
     @property
     def name(self) -> str:

@@ -224,6 +224,52 @@ def stomp_sends_more_than_the_store_takes(site: Any) -> Any:
     return lambda: connection.transport.disconnect_socket()
 
 
+def stomp_sends_almost_what_the_store_takes(site: Any) -> None:
+    """Nine tenths of two megabytes."""
+    connection = _stomp(site)
+    for _ in range(18):
+        connection.send("/queue/shop.doctor-near", "x" * 100_000, headers={"persistent": "true"})
+    time.sleep(3)
+    connection.disconnect()
+
+
+class _Rejecting(stomp.ConnectionListener):  # type: ignore[misc]
+    """Rejects each message, which is then a dead letter, or takes it."""
+
+    def __init__(self, connection: Any, verdict: str) -> None:
+        self.connection, self.verdict, self.seen = connection, verdict, 0
+
+    def on_message(self, frame: Any) -> None:
+        getattr(self.connection, self.verdict)(frame.headers["ack"])
+        self.seen += 1
+
+
+def _consume(connection: Any, queue: str, verdict: str, count: int) -> None:
+    listener = _Rejecting(connection, verdict)
+    connection.set_listener(verdict, listener)
+    connection.subscribe(queue, verdict, ack="client-individual")
+    ends = time.monotonic() + 60
+    while listener.seen < count and time.monotonic() < ends:
+        time.sleep(0.1)
+    time.sleep(1)
+    connection.disconnect()
+
+
+def stomp_rejects_more_than_a_thousand(site: Any) -> Any:
+    """What a client rejects over STOMP is a dead letter at once; the administrator takes them away."""
+    connection, count = _stomp(site), 1050
+    for _ in range(count):
+        connection.send("/queue/shop.doctor-dead", "x", headers={"persistent": "true"})
+    _consume(connection, "/queue/shop.doctor-dead", "nack", count)
+
+    def take() -> None:
+        admin = stomp.Connection12([(site.host.address, 61613)])
+        admin.connect("admin", site.values["activemq_admin_password"], wait=True)
+        _consume(admin, "/queue/ActiveMQ.DLQ", "ack", count)
+
+    return take
+
+
 def stomp_sends_what_the_heap_does_not_hold(site: Any) -> None:
     """Ten messages of nine megabytes at once, none of which ends: each is less than the broker takes."""
     login = f"CONNECT\naccept-version:1.2\nhost:x\nlogin:{USER}\npasscode:{site.password}\n\n\0"

@@ -91,6 +91,7 @@ def node(name: str = "rabbit@mq1", members: list[str] | None = None) -> dict[str
             "cookie_digest": "a" * 64,
             "configuration": {"/etc/rabbitmq/rabbitmq.conf": owner},
             "started": NOW - 4000,
+            "definitions": {},
             "applied": {"written": NOW - 4100, "pending": False},
             "certificates": [],
             "directories": {"/var/lib/rabbitmq": owner},
@@ -117,6 +118,8 @@ def instance() -> dict[str, Any]:
             "version": "5.17.2",
             "disks": {"/var/lib/activemq/main/kahadb": _DISK},
             "store_size": 1000,
+            "usage": {"store": 0.1, "memory": 0.0, "temp": 0.0},
+            "dead_letters": {"ActiveMQ.DLQ": 3},
             "log": _LOG,
         }
     )

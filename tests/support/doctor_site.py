@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import distribution
 import doctor_clients
 import doctor_tls
 import hosts
@@ -27,6 +28,7 @@ def activemq_values() -> hosts.Settings:
     shop = hosts.secret("", "shop", 24)
     rights = {name: ["shop"] for name in ("read", "write", "admin")}
     return {
+        **distribution.metrics_agent(),
         "activemq_admin_password": hosts.secret("", "admin", 24),
         "activemq_users": [{"name": "shop", "password": shop, "groups": ["shop"]}],
         "activemq_authorization": [

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from probes import diagnosis
-from probes.activemq.destinations import KINDS
+from probes.activemq.destinations import KINDS, METRICS
 from probes.clients import stomp as stomp_client, stomp_errors
 from probes.model import (
     CONNECT_SECONDS,
@@ -167,7 +167,8 @@ def _answer(context: Context, user: str | None, word: str | None) -> str | None:
     "STOMP.",
 )
 def listeners(context: Context) -> str:
-    reachable = [one for one in context.broker.listeners or () if not _loopback(one)]
+    connectors = [one for one in context.broker.listeners or () if one.protocol != METRICS]
+    reachable = [one for one in connectors if not _loopback(one)]
     if not reachable:
         raise NotApplicable("No connector is declared that can be reached from here.")
     context.deadline.step = "listening to the declared ports"

@@ -16,6 +16,7 @@ from probes.model import Context, Failed
 from probes.registry import probe
 
 KINDS = ["activemq"]
+METRICS = "http/prometheus"  # a listener that is no connector
 MARKER = '"marker"'
 # Without this a consumer is given a thousand messages in advance. Source: activemq.apache.org, "Stomp".
 ONE_AT_A_TIME = {"activemq.prefetchSize": "1"}

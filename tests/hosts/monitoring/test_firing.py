@@ -5,20 +5,18 @@ They fire at once here (`for: 0s`); after how long they do for operators, promto
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import alert_rules
 import certificates
 import hosts
 import pika
 import pytest
+import watching
 
 pytestmark = pytest.mark.drill
 INVENTORY = "tests/hosts/monitoring/inventory"
@@ -28,37 +26,12 @@ DRAIN, REVIVE = "rabbitmq-upgrade drain", "rabbitmq-upgrade revive"
 
 
 @dataclass
-class Site:
+class Site(watching.Watch):
     """Brokers, and the host that watches them."""
 
     nodes: list[hosts.Host]
-    watch: hosts.Host
     password: str
     controller: hosts.Controller
-
-    def alerts(self, name: str) -> list[dict[str, Any]]:
-        """The alerts of this name that are in force."""
-        with urllib.request.urlopen(f"http://{self.watch.address}:9090/api/v1/alerts", timeout=20) as answer:
-            found = json.load(answer)["data"]["alerts"]
-        return [one for one in found if one["labels"]["alertname"] == name and one["state"] == "firing"]
-
-    def about(self, name: str, queue: str = "") -> set[str]:
-        """The brokers that an alert is in force for, in the end for a queue of theirs."""
-        found = [one["labels"] for one in self.alerts(name)]
-        return {one.get("broker", "") for one in found if not queue or one.get("queue") == queue}
-
-    def fires(self, name: str, *brokers: str, queue: str = "", seconds: float = 120) -> None:
-        """Wait until an alert is in force for brokers, by default all, in words that are whole."""
-        wanted = set(brokers or NODES)
-        hosts.wait_for(f"{name} of {sorted(wanted)}", lambda: wanted <= self.about(name, queue), seconds, 1)
-        for one in self.alerts(name):
-            for text in one["annotations"].values():
-                assert "<error" not in text and "<no value>" not in text, text
-            assert "#" in one["annotations"]["runbook"]
-
-    def ends(self, name: str, seconds: float = 120) -> None:
-        """Wait until an alert is in force no more."""
-        hosts.wait_for(f"the end of {name}", lambda: not self.alerts(name), seconds, 1)
 
     def everywhere(self, command: str) -> None:
         """Run a command on every broker's host."""
@@ -106,35 +79,14 @@ def site(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller, w
         )
         command = [hosts.PLAYBOOK, "-i", INVENTORY, "-i", str(path), playbook]
         controller.run(command, path.parent, 900).succeeded()
-    _deliver(controller, watch)
-    return Site(nodes, watch, values["rabbitmq_topology_users"][0]["password"], controller)
-
-
-def _deliver(controller: hosts.Controller, watch: hosts.Host) -> None:
-    """Give Prometheus the files that playbooks/monitoring.yml wrote."""
-    folder = controller.directory / "monitoring"
-    for path in folder.rglob("*"):
-        place = f"/etc/prometheus/{path.relative_to(folder)}"
-        if path.is_dir():
-            watch.run(f"mkdir -p {place}")
-    for path in (one for one in folder.rglob("*") if one.is_file()):
-        watch.write(f"/etc/prometheus/{path.relative_to(folder)}", path.read_text(encoding="utf-8"))
-    watch.run("promtool check config /etc/prometheus/prometheus.yml && systemctl restart prometheus")
-    hosts.wait_for("Prometheus", lambda: hosts.listens(watch.address, 9090))
+    watching.deliver(controller.directory / "monitoring", watch)
+    return Site(watch, NODES, nodes, values["rabbitmq_topology_users"][0]["password"], controller)
 
 
 def test_healthy_brokers_are_scraped_and_give_no_alert(site: Site) -> None:
-    def up() -> bool:
-        query = f"http://{site.watch.address}:9090/api/v1/query?query=up==1"
-        with urllib.request.urlopen(query, timeout=20) as answer:
-            found = json.load(answer)["data"]["result"]
-        return {one["metric"].get("broker") for one in found} >= set(NODES)
-
-    hosts.wait_for("every broker to be scraped", up, 60, 1)
+    site.is_scraped()
     site.ends("BrokerSmokeStale")
-    with urllib.request.urlopen(f"http://{site.watch.address}:9090/api/v1/alerts", timeout=20) as answer:
-        found = json.load(answer)["data"]["alerts"]
-    assert [one for one in found if one["state"] == "firing"] == []
+    assert site.firing() == []
 
 
 def test_metrics_are_served_where_it_was_said_and_nowhere_else(site: Site) -> None:

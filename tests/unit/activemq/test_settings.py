@@ -117,6 +117,17 @@ WRONG = [
         "activemq_admin_password: has a blank",
         "activemq_jmx_port",
     ),
+    ({"prometheus_port": -1}, "activemq_prometheus_port: -1 is not a TCP port", "0 to have no metrics"),
+    (
+        {"prometheus_port": 61613},
+        "activemq_prometheus_port: 61613 is the port of the connector 'stomp'",
+        "another port",
+    ),
+    (
+        {"prometheus_address": "mq1"},
+        "activemq_prometheus_address: 'mq1' is not an IP address",
+        "or 127.0.0.1",
+    ),
     ({"jmx_port": 61613}, "activemq_jmx_port: 61613 is the port of the connector 'stomp'", "another port"),
     (
         {"authentication": "simple", "admin_password": "#Tz5c"},

@@ -260,6 +260,7 @@ _DENIAL = {"at": sample.NOW - 60, "process": "beam.smp", "what": "name_bind", "t
         ("queue-piled-up", {"rabbitmq.answer.piled": [_queue()]}),
         ("unacknowledged", {"rabbitmq.answer.unacked": [_queue()]}),
         ("vhost-down", {"rabbitmq.answer.vhosts_down": ["shop"]}),
+        ("definitions-refused", {"rabbitmq.definitions": {"/etc/rabbitmq/x.json": "Expecting value"}}),
         ("drained", {"rabbitmq.answer.view.drained": True}),
         ("feature-flags-off", {"rabbitmq.answer.flags_off": ["khepri_db"]}),
         ("deprecated-feature-used", {"rabbitmq.answer.deprecated": ["transient_nonexcl_queues"]}),
@@ -286,6 +287,8 @@ def test_a_state_is_a_finding(row: str, changes: dict[str, Any]) -> None:
         ),
         ("activemq-store-full", {"log.found": {"activemq-store-full": _hit(which="Persistent store")}}),
         ("broker-stopped", {"unit.ActiveState": "inactive"}),
+        ("activemq-limit-near", {"usage": {"temp": 0.81}}),
+        ("activemq-dead-letters", {"dead_letters": {"ActiveMQ.DLQ": 1001, "x.dead": 2}}),
     ],
 )
 def test_a_state_of_activemq_is_a_finding(row: str, changes: dict[str, Any]) -> None:

@@ -119,3 +119,16 @@ def test_libraries_that_were_replaced_are_told_from_files_that_were_removed() ->
     )
     assert machine.replaced(maps) == ["/usr/lib/x86_64-linux-gnu/libz.so.1.3"]
     assert machine.process(os.getpid())["replaced"] == []
+
+
+def test_definitions_that_are_no_json_are_found_and_others_are_not(tmp_path, monkeypatch) -> None:
+    folder = tmp_path / "definitions"
+    folder.mkdir()
+    for name, text in (("good", "{}"), ("bad", '{"users": ['), ("odd", "\xff")):
+        (folder / f"{name}.json").write_text(text, encoding="latin-1")
+    (tmp_path / "10.conf").write_text(f"load_definitions = {folder}\nheartbeat = 5\n")
+    (tmp_path / "20.conf").write_text(f"  definitions.local.path = {tmp_path}/gone.json\n")
+    monkeypatch.setattr(rabbitmq, "CONFIGURATION", str(tmp_path))
+    found = rabbitmq._broken_definitions()
+    assert {path.rpartition("/")[2] for path in found} == {"bad.json", "odd.json"}
+    assert "users" not in " ".join(found.values()), "what is in the file is not shown"

@@ -34,12 +34,16 @@ def test_its_placeholders_can_be_filled(row: knowledge.Row) -> None:
         assert "{" not in judging.filled(text, {}).replace("{NAME: ADDRESS}", "")
 
 
+# What the agent serves of ActiveMQ has names that begin as those of variables do.
+METRICS = set((ROOT / "tests/unit/monitoring/scrapes/activemq.txt").read_text().split())
+
+
 @each_row
 def test_the_variables_that_it_names_exist(row: knowledge.Row) -> None:
     words = " ".join((row.cause, row.cured, *(one.text for one in row.remedies)))
     named = set(re.findall(r"\b((?:rabbitmq|activemq|erlang)_[a-z_]+[a-z])(?!\*)", words))
     named = {one for one in named if f"{one}.yml" not in words and f"{one}_*" not in words}
-    assert named - VARIABLES == set()
+    assert named - VARIABLES - METRICS == set()
 
 
 @each_row

@@ -79,6 +79,16 @@ def test_a_log_that_is_not_there_or_is_binary_is_read_all_the_same(tmp_path) -> 
     assert logs.lines(logs.tail(str(path), 1000))
 
 
+@pytest.mark.parametrize(
+    ("left", "waits"), [("9", False), ("8", True), ("1", True), ("0", False)], ids=lambda one: str(one)
+)
+def test_a_node_waits_for_members_from_its_second_attempt_on(left: str, waits: bool) -> None:
+    """3.10 writes "0 retries left" while it boots well: a change of a table for a feature flag tries once."""
+    found = logs.lines(f"[info] <0.221.0> Waiting for Mnesia tables for 30000 ms, {left} retries left")
+    patterns = knowledge.table().patterns()["rabbitmq"]["down"]
+    assert ("waiting-for-members" in logs.matches(found, patterns)) is waits
+
+
 def test_any_bytes_get_an_answer_in_time() -> None:
     seeded = random.Random(7)  # noqa: S311 - not for secrets
     patterns = {

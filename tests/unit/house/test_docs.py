@@ -77,7 +77,8 @@ def test_variables_that_are_named_exist(page):
             rf"(?<![\w/.-])((?:{prefixes})_[a-z0-9_]*[a-z0-9])(?![\w*/.-]*\.(?:yml|py))\b(?!_)", text_of(page)
         )
     )
-    wrong = [name for name in named - variables() - OTHER_NAMES if f"{name}_*" not in text_of(page)]
+    metrics = set((ROOT / "tests/unit/monitoring/scrapes/activemq.txt").read_text().split())
+    wrong = [name for name in named - variables() - OTHER_NAMES - metrics if f"{name}_*" not in text_of(page)]
     assert sorted(wrong) == []
 
 

@@ -10,7 +10,7 @@ from brokers.monitoring import dashboard, prometheus
 from brokers.monitoring.targets import targets
 from role_files import defaults
 
-DEFAULTS = {"rabbitmq": defaults("rabbitmq")}
+DEFAULTS = {kind: defaults(kind) for kind in ("rabbitmq", "activemq")}
 METRICS = {"rabbitmq_plugins": ["rabbitmq_prometheus"], "rabbitmq_prometheus_address": "10.0.0.1"}
 SETTINGS = {"interval": "30s", "user": "", "password_file": "", "ca_file": ""}
 
@@ -52,6 +52,21 @@ def test_a_node_that_cannot_be_scraped_is_named_with_the_cure(variables, words):
     assert left["files"]["rabbitmq"] == []
     (sentence,) = left["left"]
     assert sentence.startswith(words)
+
+
+def test_an_activemq_broker_is_a_target_where_it_serves_metrics_to_others():
+    def of(**variables):
+        host = {"inventory_hostname": "mq2", "ansible_host": "10.0.0.2", **variables}
+        return targets({"mq2": host}, {"activemq": ["mq2"]}, DEFAULTS)
+
+    (target,) = of(activemq_prometheus_port=9404, activemq_prometheus_address="10.0.0.2")["files"]["activemq"]
+    assert target == {
+        "targets": ["10.0.0.2:9404"],
+        "labels": {"broker": "mq2", "broker_kind": "activemq"},
+    }
+    assert of()["left"] == ["mq2: has no metrics; set activemq_prometheus_port."]
+    (kept,) = of(activemq_prometheus_port=9404)["left"]
+    assert kept.startswith("mq2: serves its metrics on 127.0.0.1 only; set activemq_prometheus_address")
 
 
 def test_a_prober_is_scraped_by_way_of_node_exporter():

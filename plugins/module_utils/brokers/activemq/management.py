@@ -1,7 +1,8 @@
-"""JMX, the web console and Jolokia of an ActiveMQ broker: off, or on the loopback address."""
+"""JMX, the web console, Jolokia and metrics of an ActiveMQ broker: off, or on the loopback address by default."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Any
 
@@ -35,6 +36,15 @@ def listeners(settings: Settings) -> list[dict[str, Any]]:
                 "port": port,
             }
         )
+    if settings["activemq_prometheus_port"]:
+        found.append(
+            {
+                "variable": "activemq_prometheus_port",
+                "what": "the metrics",
+                "address": settings["activemq_prometheus_address"],
+                "port": settings["activemq_prometheus_port"],
+            }
+        )
     return found
 
 
@@ -46,6 +56,7 @@ def management_refusals(settings: Settings) -> list[str]:
             f"activemq_jmx_port: {settings['activemq_jmx_port']} is not a TCP port; choose one from 1 to 65535, or 0 "
             "to have no JMX"
         )
+    found += _prometheus_refusals(settings)
     simple = settings["activemq_authentication"] == "simple"
     if settings["activemq_jmx_port"]:
         found += [
@@ -63,6 +74,30 @@ def management_refusals(settings: Settings) -> list[str]:
         ]
     if settings["activemq_console"]:
         found += _console_refusals(settings)
+    return found
+
+
+def agent_option(settings: Settings, jar: str, file: str) -> str:
+    """Return the option of Java that loads the agent which serves the metrics."""
+    address = settings["activemq_prometheus_address"]
+    place = f"[{address}]" if ":" in address else address
+    return f"-javaagent:{jar}={place}:{settings['activemq_prometheus_port']}:{file}"
+
+
+def _prometheus_refusals(settings: Settings) -> list[str]:
+    found = []
+    port, address = settings["activemq_prometheus_port"], settings["activemq_prometheus_address"]
+    if not 0 <= port <= 65535:
+        found.append(
+            f"activemq_prometheus_port: {port} is not a TCP port; choose one from 1 to 65535, or 0 to have no metrics"
+        )
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        found.append(
+            f"activemq_prometheus_address: '{address}' is not an IP address; give one of the host that Prometheus "
+            "reaches, or 127.0.0.1"
+        )
     return found
 
 
@@ -93,7 +128,7 @@ def _console_refusals(settings: Settings) -> list[str]:
 
 
 def own_collisions(settings: Settings) -> list[str]:
-    """Return a sentence for each port of JMX and the console that this broker already uses otherwise."""
+    """Return a sentence for each port of JMX, the console and the metrics that this broker already uses otherwise."""
     found, taken = [], [one for one in listeners(settings) if one["variable"] == "activemq_connectors"]
     for one in listeners(settings)[len(taken) :]:
         found += [

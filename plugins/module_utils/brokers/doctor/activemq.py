@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import http.client
 import os
 import re
 import xml.etree.ElementTree as ElementTree
@@ -24,6 +25,13 @@ _PROPERTIES = [
 ]
 _START = r"Starting activemq|Apache ActiveMQ [\d.]+ \(.*\) is starting|Started activemq"
 _TELLING = r"ERROR|WARN|Exception|Failed|failed"
+# What the role's agent serves its metrics by: -javaagent:JAR=[ADDRESS:]PORT:FILE
+_AGENT = re.compile(r"-javaagent:[^=]*jmx_prometheus[^=]*=(?:(\[[^\]]+\]|[\w.-]+):)?(\d+):")
+_EVERYWHERE = ("0.0.0.0", "[::]")  # noqa: S104 - compared, not bound
+_SECONDS, _LARGEST = 2, 8 << 20
+_RATIO = re.compile(r"^activemq_(store|memory|temp)_usage_ratio (\S+)", re.MULTILINE)
+_QUEUE = re.compile(r'^activemq_queue_messages\{destination="([^"]*)",?\} (\S+)', re.MULTILINE)
+_DEAD = re.compile(r"(?i)dead|dlq|dlx")
 _UNITS = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
 _HEAP = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
@@ -72,8 +80,34 @@ def _instance(name: str, patterns: Mapping[str, Mapping[str, str]], after: float
         "version": version(words),
         "disks": {path: machine.disk(path) for path in places},
         "store_size": _size(settings.get("store", "")),
+        **_metrics(words),
         "log": _log(name, options.get("data", ""), patterns, unit, after),
     }
+
+
+def _metrics(words: list[str]) -> dict[str, Any]:
+    """Return shares of limits in use, and the depths of queues of dead letters, where a broker serves its metrics."""
+    found = next((place for word in words if (place := _AGENT.match(word))), None)
+    text = _page(found[1] or _EVERYWHERE[0], int(found[2])) if found else ""
+    return {
+        "usage": {name: float(value) for name, value in _RATIO.findall(text)},
+        "dead_letters": {
+            name: int(float(value)) for name, value in _QUEUE.findall(text) if _DEAD.search(name)
+        },
+    }
+
+
+def _page(address: str, port: int) -> str:
+    """Return the metrics, '' where a broker that is in trouble does not answer; what ails it is said elsewhere."""
+    host = "127.0.0.1" if address in _EVERYWHERE else address.strip("[]")
+    line = http.client.HTTPConnection(host, port, timeout=_SECONDS)
+    try:
+        line.request("GET", "/metrics")
+        return line.getresponse().read(_LARGEST).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException):
+        return ""
+    finally:
+        line.close()
 
 
 def _command(name: str) -> list[str]:

@@ -15,6 +15,7 @@ def instance(host: str, found: Reading, system: Reading, recent: float) -> list[
     name, version = found["instance"], found["version"]
     findings = list(machine.unit(host, ACTIVEMQ, name, found, found["unit_name"], version))
     findings += _limits(host, found, system)
+    findings += _use(host, found)
     details = {
         "file": found["file"],
         "heap": amount(found["heap"]),
@@ -28,6 +29,27 @@ def instance(host: str, found: Reading, system: Reading, recent: float) -> list[
         for one in told
     ]
     return findings
+
+
+_DEAD_LETTERS = 1000  # as scripts/smoke.py counts them
+_NEAR = 0.8
+_ROOM = {"store": "store", "memory": "memory", "temp": "temporary store"}
+
+
+def _use(host: str, found: Reading) -> Iterator[Finding]:
+    """Yield what the metrics of the broker say, where it serves any."""
+    name, version = found["instance"], found["version"]
+    for which, share in found["usage"].items():
+        if share > _NEAR:
+            details = {"which": _ROOM[which], "used": f"{share:.0%}"}
+            saw = f"{details['used']} of the limit of the {details['which']} are in use."
+            yield Finding("activemq-limit-near", host, saw, details, ACTIVEMQ, name, version)
+    deep = {queue: count for queue, count in found["dead_letters"].items() if count > _DEAD_LETTERS}
+    if deep:
+        longest = max(deep, key=lambda queue: deep[queue])
+        details = {"queue": longest, "messages": str(deep[longest])}
+        saw = f"{len(deep)} queue(s) of dead letters with more than {_DEAD_LETTERS}; {longest} has {deep[longest]}."
+        yield Finding("activemq-dead-letters", host, saw, details, ACTIVEMQ, name, version)
 
 
 def _limits(host: str, found: Reading, system: Reading) -> Iterator[Finding]:

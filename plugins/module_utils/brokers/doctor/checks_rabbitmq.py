@@ -108,6 +108,9 @@ def _files(host: str, found: Reading, system: Reading, version: str) -> Iterator
     directories = {**found["directories"], **({foreign["path"]: foreign} if foreign else {})}
     yield from machine.owner(host, RABBITMQ, directories, "rabbitmq")
     yield from machine.certificates(host, RABBITMQ, found["certificates"], system["now"], version)
+    for path, error in found["definitions"].items():
+        saw = f"{path} is no JSON: {error}."
+        yield Finding("definitions-refused", host, saw, {}, RABBITMQ, "", version)
     yield from _not_in_force(host, found, version)
 
 

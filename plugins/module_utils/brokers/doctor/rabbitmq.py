@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
 import re
 import socket
@@ -66,6 +67,7 @@ def read(patterns: Mapping[str, Mapping[str, str]], key: str, after: float) -> d
         "cookie_digest": machine.digest(COOKIE, key),
         "configuration": {path: machine.owned(path) for path in _files()},
         "started": facts.unit(UNIT)["started"],
+        "definitions": _broken_definitions(),
         "applied": _applied(),
         "needrestart": _needrestart(),
         "certificates": [machine.certificate(*pair, user="rabbitmq") for pair in _certificates(answer)],
@@ -170,6 +172,30 @@ def _files() -> list[str]:
         for pattern in ("*.conf", "*.config", "conf.d/*.conf", "enabled_plugins")
         for path in glob.glob(f"{CONFIGURATION}/{pattern}")
     )
+
+
+def _broken_definitions() -> dict[str, str]:
+    """Return path -> error of each file of definitions that is no JSON: 3.10 starts without it, and says nothing."""
+    found = {}
+    named = re.compile(r"^\s*(?:load_definitions|definitions\.local\.path)\s*=\s*(\S+)", re.MULTILINE)
+    for place in (place for path in _files() for place in named.findall(machine.text(path))):
+        inside = glob.glob(f"{glob.escape(place)}/*.json")
+        for path in sorted(inside) if os.path.isdir(place) else [place]:
+            if error := _no_json(path):
+                found[path] = error
+    return found
+
+
+def _no_json(path: str) -> str:
+    """Return why a file is no JSON, '' where it is, or is gone, as it may be once the first boot has read it."""
+    try:
+        with open(path, encoding="utf-8") as handle:
+            json.load(handle)
+    except OSError:
+        return ""
+    except (ValueError, RecursionError) as error:
+        return str(error)
+    return ""
 
 
 def _certificates(answer: Mapping[str, Any] | None) -> list[tuple[str, str]]:

@@ -147,7 +147,7 @@ def _tls(host: Variables, settings: Variables, name: str) -> Entry:
     return found
 
 
-_ACTIVEMQ = ["activemq_connectors", "activemq_tls"]
+_ACTIVEMQ = ["activemq_connectors", "activemq_tls", "activemq_prometheus_port", "activemq_prometheus_address"]
 _ACTIVEMQ += [f"activemq_tls_{what}" for what in ("versions", "ciphers", "client_certificates")]
 NO_LIMITS = {
     "activemq_maximum_connections": 0,
@@ -188,8 +188,15 @@ def activemq(host: Variables, defaults: Mapping[str, Any], name: str) -> Entry:
                 "address": one["address"],
             }
             for one in there
-        ],
+        ]
+        + _activemq_metrics(settings),
     }
+
+
+def _activemq_metrics(settings: Mapping[str, Any]) -> list[Entry]:
+    port = int(settings["activemq_prometheus_port"])
+    place = {"protocol": "http/prometheus", "port": port, "address": settings["activemq_prometheus_address"]}
+    return [place] if port else []
 
 
 def _stomp(connector: Mapping[str, Any], host: Variables, closed: int | None) -> Entry:

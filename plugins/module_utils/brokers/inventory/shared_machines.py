@@ -31,7 +31,7 @@ def _of_activemq(settings: dict[str, Any]) -> list[dict[str, Any]]:
         **settings,
         "activemq_console": str(settings["activemq_console"]).lower() in ("true", "yes", "1"),
     }
-    for name in ("activemq_jmx_port", "activemq_console_port"):
+    for name in ("activemq_jmx_port", "activemq_console_port", "activemq_prometheus_port"):
         settings[name] = int(settings[name])
     return activemq_listeners(settings)
 

@@ -23,12 +23,12 @@ import yaml
 from ..knowledge import PAGE
 
 FOLDER = Path(__file__).parent / "alerts"
-GROUPS = ("rabbitmq", "smoke")
+GROUPS = ("rabbitmq", "activemq", "smoke")
 SEVERITIES = ("page", "ticket")
 DEAD_LETTERS = "(?i).*(dead|dlq|dlx).*"
 _CHANGEABLE = ("enabled", "for", "severity")
 _DURATION = re.compile(r"(?:\d+(?:ms|[smhdwy]))+\Z|0\Z")
-_NAME = re.compile(r"(?<![\w:])(?:rabbitmq|brokerkit|erlang)_\w+|(?<![\w:])up(?=[{ ]|\Z)")
+_NAME = re.compile(r"(?<![\w:])(?:rabbitmq|activemq|brokerkit|erlang)_\w+|(?<![\w:])up(?=[{ ]|\Z)")
 # Labels, which may begin as metrics do.
 _LABELS = re.compile(r"\{[^}]*\}|\b(?:by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)")
 

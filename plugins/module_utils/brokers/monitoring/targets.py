@@ -30,15 +30,22 @@ def _target(entry: Mapping[str, Any], port: int, **labels: str) -> Target:
     return {"targets": [_address(entry["host"], port)], "labels": own}
 
 
-def _of_rabbitmq(entry: Mapping[str, Any]) -> tuple[Target | None, str]:
-    """Return the target of a node, or why it has none. Where there are two listeners, the one with TLS is scraped."""
+# What makes a broker of a kind serve metrics, and others than its own host reach them.
+_CURES = {
+    "rabbitmq": ("add rabbitmq_prometheus to rabbitmq_plugins", "rabbitmq_prometheus_address"),
+    "activemq": ("set activemq_prometheus_port", "activemq_prometheus_address"),
+}
+
+
+def _of(entry: Mapping[str, Any]) -> tuple[Target | None, str]:
+    """Return the target of a broker, or why it has none. Where there are two listeners, the one with TLS is scraped."""
     there = {one["protocol"]: one for one in entry["listeners"]}
     found = there.get("https/prometheus") or there.get("http/prometheus")
     if found is None:
-        return None, "has no metrics; add rabbitmq_prometheus to rabbitmq_plugins"
+        return None, f"has no metrics; {_CURES[entry['kind']][0]}"
     if str(found["address"]).startswith(_LOOPBACK):
         return None, (
-            f"serves its metrics on {found['address']} only; set rabbitmq_prometheus_address to the address that the "
+            f"serves its metrics on {found['address']} only; set {_CURES[entry['kind']][1]} to the address that the "
             "monitoring host reaches"
         )
     scheme = {"__scheme__": "https"} if found["protocol"] == "https/prometheus" else {}
@@ -51,17 +58,17 @@ def targets(
     defaults: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     """Return the targets by the name of their file, and a sentence for each broker that cannot be scraped."""
-    found: dict[str, list[Target]] = {"rabbitmq": [], "smoke": []}
+    found: dict[str, list[Target]] = {"rabbitmq": [], "activemq": [], "smoke": []}
     left: list[str] = []
     # Reading a variable of a host templates it: of each one only what is asked for.
-    nodes = groups.get("rabbitmq", [])
-    known = {name: ChainMap(hosts[name], _NO_LOGIN) for name in nodes}  # type: ignore[arg-type]
-    for entry in endpoints.document(known, {"rabbitmq": nodes}, defaults)["brokers"]:
-        target, reason = _of_rabbitmq(entry)
+    kinds = {kind: groups.get(kind, []) for kind in _CURES}
+    known = {name: ChainMap(hosts[name], _NO_LOGIN) for names in kinds.values() for name in names}  # type: ignore[arg-type]
+    for entry in endpoints.document(known, kinds, defaults)["brokers"]:
+        target, reason = _of(entry)
         if target is None:
             left.append(f"{entry['name']}: {reason}.")
         else:
-            found["rabbitmq"].append(target)
+            found[entry["kind"]].append(target)
     for name in groups.get("smoke_timers", []):
         host = hosts[name]
         address = host.get("endpoint_host") or host.get("ansible_host") or name
