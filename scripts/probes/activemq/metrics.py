@@ -15,12 +15,8 @@ _DEAD = re.compile(r"(?i)dead|dlq|dlx")
 
 @probe(
     "activemq.dead_letters",
-<<<<<<< Updated upstream
-    needs=[],
-=======
     needs=["stomp"],
     notes=["4.2"],
->>>>>>> Stashed changes
     kinds=KINDS,
     proves="No queue of dead letters fills the store, as far as the broker serves metrics.",
 )

@@ -7,14 +7,9 @@ from brokers.activemq import management
 from brokers.doctor import activemq as doctor
 from loopback import answers, closes, free_port, server, silent
 from probes import registry, runner
-<<<<<<< Updated upstream
-from probes.model import Broker, Listener, Result, Settings, Status
-
-=======
 from probes.model import Broker, Endpoint, Listener, Result, Settings, Status
 
 STOMP = {"stomp": Endpoint("127.0.0.1", 1)}
->>>>>>> Stashed changes
 PAGE = """\
 # HELP activemq_queue_messages Messages in a destination.
 activemq_queue_messages{destination="ActiveMQ.DLQ"} 1001.0
@@ -81,13 +76,9 @@ def test_the_doctor_does_not_wait_for_a_broker_that_hangs(monkeypatch):
 
 
 def probed(*listeners: Listener, limit: int = 1000) -> Result:
-<<<<<<< Updated upstream
-    broker = Broker("mq1", "activemq", "127.0.0.1", "smoke", "geheim-4711", listeners=listeners)
-=======
     broker = Broker(
         "mq1", "activemq", "127.0.0.1", "smoke", "geheim-4711", listeners=listeners, endpoints=STOMP
     )
->>>>>>> Stashed changes
     chosen = [one for one in registry.all_probes() if one.name == "activemq.dead_letters"]
     (result,) = runner.run([broker], chosen, Settings("4711abcd", 2.0, max_dead_letters=limit), None)
     return result
