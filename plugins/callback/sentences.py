@@ -53,14 +53,22 @@ def wrapped(text: str, width: int, first: str, further: str) -> list[str]:
     )
 
 
+def more(sentences: list[str]) -> list[str]:
+    """Return where docs/troubleshooting.md says more, as lines; loaded when there is something to refuse."""
+    from ..module_utils.brokers.knowledge import articles
+
+    places = dict.fromkeys(place for one in sentences if (place := articles.place(one)))
+    return [f"  more: {place}" for place in places]
+
+
 def refusal(hosts: list[str], sentences: list[str], words: list[str], width: int) -> str:
-    """Return what is printed: the hosts, a list of sentences, and below it the words of the broker."""
+    """Return what is printed: the hosts, a list of sentences, the words of the broker, and where there is more."""
     lines = wrapped(f"fatal: [{', '.join(hosts)}]: FAILED!", width, "", "  ")
     for sentence in sentences:
         lines += wrapped(sentence, width, "  * ", "    ")
     for line in words:
         lines += wrapped(line, width, "  | ", "    ")
-    return "\n".join(lines)
+    return "\n".join(lines + more(sentences))
 
 
 def flushing(name: str) -> Callable[..., None]:

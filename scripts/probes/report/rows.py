@@ -12,6 +12,7 @@ _ROWS = {
     "cluster.members": "members-disagree",
     "cluster.quorum": "under-replicated",
     "tls.certificate": "certificate-expired",
+    "activemq.dead_letters": "activemq-dead-letters",
     "relay.dead": "dead-letters",
     "relay.activemq.dead": "dead-letters",
     "negative.": "strangers-let-in",

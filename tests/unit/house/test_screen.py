@@ -13,6 +13,7 @@ import yaml
 from role_files import ROOT
 
 LONG = "rabbitmq_amqp_port: 'amqp' is a text; write a whole number, such as 5672, and a path is not broken: "
+TYPO = "rabbitmq_x: is not a variable of the role rabbitmq"
 PATH = (
     "/etc/systemd/system/rabbitmq-server.service.d/a-name-that-is-longer-than-what-is-left-of-the-line.conf"
 )
@@ -40,7 +41,7 @@ PLAY = f"""
         sentences: []
     - name: Refuse for two of three
       brokerkit.brokers.broker_refusal:
-        sentences: ["{LONG}{PATH}", "rabbitmq_plugins: second sentence"]
+        sentences: ["{LONG}{PATH}", "rabbitmq_plugins: second sentence", "{TYPO}"]
         words: ["first line of the broker", "", "  second line"]
       when: inventory_hostname != "three"
     - name: Refuse for the third
@@ -109,6 +110,10 @@ def test_lines_fit_the_terminal_and_paths_are_not_broken(shown: subprocess.Compl
     assert sum(PATH in line for line in refused) == 1
     assert "  | first line of the broker" in refused
     assert "  |   second line" in refused
+
+
+def test_a_refusal_leads_to_the_page_that_has_more(shown: subprocess.CompletedProcess[str]) -> None:
+    assert shown.stderr.count("  more: docs/troubleshooting.md#unknown-variable\n") == 1
 
 
 def test_a_sentence_stands_below_its_task(shown: subprocess.CompletedProcess[str]) -> None:
