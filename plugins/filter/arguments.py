@@ -14,6 +14,8 @@ from ..module_utils.brokers import role_arguments
 from ..module_utils.brokers.host import apt_repository, dnf_repository, firewalld, sandbox
 from ..module_utils.brokers.inventory import published_secrets
 
+_ROLES = Path(__file__).parents[2] / "roles"
+
 
 @functools.cache
 def argument_options(role_path: str) -> dict[str, Any]:
@@ -24,6 +26,17 @@ def argument_options(role_path: str) -> dict[str, Any]:
     """
     text = Path(role_path, "meta/argument_specs.yml").read_text(encoding="utf-8")
     return yaml.load(text, Loader=CSafeLoader)["argument_specs"]["main"]["options"]
+
+
+@functools.cache
+def _defaults(role: str) -> dict[str, Any]:
+    text = (_ROLES / role / "defaults/main.yml").read_text(encoding="utf-8")
+    return yaml.load(text, Loader=CSafeLoader)
+
+
+def role_defaults(roles: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the defaults of roles by role, as written: plays that look at all hosts are not inside any role."""
+    return {role: _defaults(role) for role in roles}
 
 
 def argument_refusals(
@@ -60,6 +73,7 @@ class FilterModule:
             "package_specifications": package_specifications,
             "published_in_inventory": published_secrets.inventory_refusals,
             "published_secret_refusals": published_secrets.refusals,
+            "role_defaults": role_defaults,
             "systemd_sandbox": sandbox.directives,
             "typed_arguments": lambda values, options: role_arguments.typed(options, values),
         }

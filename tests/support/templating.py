@@ -18,6 +18,7 @@ init_plugin_loader()
 
 from ansible_collections.brokerkit.brokers.plugins.action.broker_files import filled, rendered  # noqa: E402 - found by the loader alone
 from ansible_collections.brokerkit.brokers.plugins.filter import (  # noqa: E402
+    arguments as argument_filters,  # noqa: F401
     audit as audit_filters,  # noqa: F401
     certificates as certificate_filters,  # noqa: F401
     rabbitmq_cluster as cluster_filters,  # noqa: F401

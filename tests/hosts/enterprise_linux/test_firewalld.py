@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import activemq_hosts
 import hosts
 import pytest
 
@@ -56,6 +57,27 @@ def test_what_firewalld_keeps_out_is_said_and_opened_on_request(walled, controll
     assert walled.attempt(f"test -e {SERVICE}").returncode != 0
     # What else the zone lets in is not ours.
     assert "ssh" in walled.run("firewall-cmd --list-services").split()
+
+
+@pytest.mark.drill
+def test_an_activemq_broker_is_let_in_to_on_request(walled, controller):
+    inventory = "tests/hosts/enterprise_linux/inventory"
+    # RabbitMQ has the usual port of STOMP there.
+    connectors = [{"protocol": "stomp", "port": 61713}, {"protocol": "openwire"}]
+    values = activemq_hosts.settings(activemq_connectors=connectors)
+    broker = activemq_hosts.Brokers(controller, {walled.name: values}, {walled.name: walled}, inventory)
+    run = broker.play("site.yml").succeeded()
+    assert "firewalld keeps clients from 61616, 61713 there" in run.sentence
+    assert not hosts.listens(walled.address, 61713)
+
+    broker.play("site.yml", activemq_firewalld=True).succeeded()
+    assert hosts.listens(walled.address, 61713) and hosts.listens(walled.address, 61616)
+    again = broker.play("site.yml", activemq_firewalld=True).succeeded()
+    assert again.counts(walled.name)["changed"] == 0
+
+    broker.play("playbooks/activemq_uninstall.yml").succeeded()
+    assert walled.attempt("ls /etc/firewalld/services/brokerkit-activemq-*").returncode != 0
+    assert "brokerkit-activemq" not in walled.run("firewall-cmd --list-services")
 
 
 @pytest.mark.drill

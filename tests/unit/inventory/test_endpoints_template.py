@@ -7,8 +7,8 @@ import json
 import pytest
 from probes import endpoints
 from probes.model import Endpoint, Tls
-from role_files import ROLES, defaults
-from templating import Role
+from role_files import ROLES
+from templating import Role, argument_filters
 
 LOGIN = {"endpoint_user": "smoke", "endpoint_password": 'p"w\\€', "endpoint_vhost": "brokerkit-smoke"}
 
@@ -26,7 +26,7 @@ def render(**groups):
     hosts = {host["inventory_hostname"]: host for group in groups.values() for host in group}
     role = Role(
         "rabbitmq",
-        role_defaults={name: defaults(name) for name in ROLES},
+        role_defaults=argument_filters.role_defaults(ROLES),
         groups={name: [host["inventory_hostname"] for host in group] for name, group in groups.items()},
         hostvars=hosts,
     )
