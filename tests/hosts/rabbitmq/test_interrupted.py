@@ -270,7 +270,7 @@ def results(fresh: Callable[..., list[hosts.Host]], request: pytest.FixtureReque
 
 
 # A kill at each of them takes a minute; these have the most to heal: packages, files, a restart that is owed.
-BRIEF = ("unpacking, and apt goes on", "writing the configuration", "restarting")
+BRIEF = ("unpacking, and apt goes on", "restarting")
 CASES = [pytest.param(name, marks=[] if name in BRIEF else pytest.mark.drill) for name in [*BARE, *INSTALLED]]
 
 

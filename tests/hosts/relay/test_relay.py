@@ -264,6 +264,8 @@ def test_an_api_that_is_away_costs_no_messages_and_hardly_any_time(site: Site) -
 
 
 def test_a_relay_that_is_removed_leaves_nothing_but_its_messages(site: Site) -> None:
+    forgotten = site.run("playbooks/message_relay.yml", relays=[]).succeeded()
+    assert "not declared any more still take messages there: credit-delete." in forgotten.sentence
     site.run("playbooks/message_relay.yml", relays=[], message_relay_absent=["credit-delete"]).succeeded()
     site.send("kept")
     site.run("playbooks/message_relay_uninstall.yml").succeeded()
