@@ -29,11 +29,11 @@ RABBITMQCTL = {
     "set_user_tags",
     "start_app",
 }
-# Variables of the endpoints file, which no role declares, and plugins, which are no variables.
+# Variables of the endpoints file, which no role declares; plugins and metrics, which are no variables.
 OTHERS = {"endpoint_user", "endpoint_password", "endpoint_vhost", "endpoint_host", "endpoint_ca_file"}
 OTHERS |= {"endpoint_cert_file", "endpoint_key_file", "endpoint_denied_vhost", "endpoint_denied_destination"}
 OTHERS |= {"endpoint_dead_letter_prefix", "rabbitmq_stomp", "rabbitmq_management"}
-OTHERS |= {"rabbitmq_auth_mechanism_ssl"}
+OTHERS |= {"rabbitmq_auth_mechanism_ssl", "activemq_queue_messages"}
 
 
 def sentences() -> Iterator[tuple[str, str]]:
