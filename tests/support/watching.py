@@ -70,4 +70,13 @@ def deliver(folder: Path, watch: hosts.Host) -> None:
     for path in (one for one in folder.rglob("*") if one.is_file()):
         watch.write(f"/etc/prometheus/{path.relative_to(folder)}", path.read_text(encoding="utf-8"))
     watch.run("promtool check config /etc/prometheus/prometheus.yml && systemctl restart prometheus")
-    hosts.wait_for("Prometheus", lambda: hosts.listens(watch.address, 9090))
+    hosts.wait_for("Prometheus", lambda: _is_ready(watch))
+
+
+def _is_ready(watch: hosts.Host) -> bool:
+    """Whether Prometheus answers: it listens before it has read its data, and until then says 503."""
+    try:
+        with urllib.request.urlopen(f"http://{watch.address}:9090/-/ready", timeout=5):
+            return True
+    except OSError:
+        return False
