@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..module_utils.brokers.host import audit
+from ..module_utils.brokers.activemq import audit as activemq_audit
+from ..module_utils.brokers.host import audit, audit_tls
 from ..module_utils.brokers.rabbitmq import audit as rabbitmq_audit
+
+NO_TLS: dict[str, Any] = {"listeners": [], "keys": {}}
 
 
 def _rows(found: dict[str, Any]) -> list[audit.Row]:
-    host = audit.rows(found)
+    kind, listeners = found["kind"], found["listeners"]
+    host = [*audit.rows(found), *audit_tls.rows(found.get("tls") or NO_TLS, kind)]
+    if kind == "activemq":
+        return [*host, *activemq_audit.rows(found.get("connectors", []), listeners)]
     if found["unanswered"]:
         return [
             *host,
@@ -18,7 +24,7 @@ def _rows(found: dict[str, Any]) -> list[audit.Row]:
         ]
     if not found["node"]:
         return host
-    return [*host, *rabbitmq_audit.rows(found["node"], found["listeners"], found.get("filtered", False))]
+    return [*host, *rabbitmq_audit.rows(found["node"], listeners, found.get("filtered", False))]
 
 
 def _broker(found: dict[str, Any], host: str) -> str:

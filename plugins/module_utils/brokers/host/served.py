@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import ssl
+import warnings
 from typing import Any
 
 _RECORD, _HANDSHAKE, _CERTIFICATE = 5, 22, 11  # bytes before a record; its type; a message's type
@@ -61,6 +62,27 @@ def certificate_of(address: str, port: int, seconds: float, pair: Pair | None = 
     if found is None:
         raise NotServed("the handshake ended before a certificate was shown")
     return found
+
+
+def old_version(address: str, port: int, seconds: float) -> str:
+    """Return the withdrawn version of TLS (1.0, 1.1) that a listener agrees to, empty for none.
+
+    An OpenSSL that has neither cannot offer them.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = ssl.TLSVersion.TLSv1_1
+        context.set_ciphers("ALL:@SECLEVEL=0")  # or OpenSSL would not even offer them
+        peer = socket.create_connection((_reached(address), port), seconds)
+        with peer, context.wrap_socket(peer) as session:
+            return str(session.version())
+    except (OSError, ValueError):
+        return ""
 
 
 def _shake_hands(

@@ -21,6 +21,7 @@ QUESTION = """
 WellKnown = case catch rabbit_auth_backend_internal:user_login_authentication(
         <<"guest">>, [{password, <<"guest">>}]) of {ok, _} -> true; _ -> false end,
 Text = fun(A) when is_atom(A) -> atom_to_binary(A, utf8); (B) when is_binary(B) -> B; (_) -> <<>> end,
+Path = fun(L) when is_list(L) -> unicode:characters_to_binary(L); (B) when is_binary(B) -> B; (_) -> <<>> end,
 Anonymous = Text(application:get_env(rabbit, anonymous_login_user, none)),
 Number = fun(N) when is_number(N) -> N; (_) -> 0 end,
 Answer = #{
@@ -33,6 +34,7 @@ Answer = #{
     memory_limit => Number(vm_memory_monitor:get_memory_limit()),
     disk_limit => Number(rabbit_disk_monitor:get_disk_free_limit()),
     alarms => length(rabbit_alarm:get_alarms()),
+    key => Path(proplists:get_value(keyfile, application:get_env(rabbit, ssl_options, []), "")),
     listeners => [[Text(element(3, L)), element(6, L)] || L <- rabbit_networking:node_listeners(node())]}
 """
 
@@ -43,6 +45,7 @@ def rows(node: Found, listeners: list[dict[str, Any]], filtered: bool = False) -
     `filtered` is whether the role's packet filter keeps all but the members from the ports between nodes.
     3.8 says of its distribution port that it is open on every interface, whatever it is bound to.
     """
+    also = any(is_secured(protocol) for protocol, _ in node["listeners"])
     open_ports: dict[int, str] = {}
     for one in listeners:
         if is_reachable(one["address"]):
@@ -57,11 +60,16 @@ def rows(node: Found, listeners: list[dict[str, Any]], filtered: bool = False) -
         *(
             Row(f"{protocol} {port}")
             if filtered and protocol == "clustering"
-            else _listener(protocol, port, open_ports)
+            else _listener(protocol, port, open_ports, also)
             for protocol, port in sorted(node["listeners"], key=lambda one: one[1])
         ),
         _epmd([] if filtered else sorted(epmd & {*open_ports})),
     ]
+
+
+def is_secured(protocol: str) -> bool:
+    """Return whether a protocol of node_listeners is inside TLS."""
+    return protocol.endswith("/ssl") or protocol.startswith("https")
 
 
 def _guest(node: Found) -> Row:
@@ -114,7 +122,7 @@ def _alarms(node: Found) -> Row:
     )
 
 
-def _listener(protocol: str, port: int, open_ports: dict[int, str]) -> Row:
+def _listener(protocol: str, port: int, open_ports: dict[int, str], also: bool) -> Row:
     name = f"{protocol} {port}"
     if port not in open_ports:
         return Row(name)
@@ -134,8 +142,8 @@ def _listener(protocol: str, port: int, open_ports: dict[int, str]) -> Row:
     if protocol in _PLAIN:
         return Row(
             name,
-            f"{where}, and passwords and messages cross the network in the clear; set rabbitmq_tls to only "
-            "(docs/tls.md)",
+            f"{where}{', beside one with TLS' if also else ''}, and passwords and messages cross the network in the "
+            "clear; set rabbitmq_tls to only (docs/tls.md)",
         )
     return Row(name)
 
