@@ -129,8 +129,8 @@ def _about_tls(
         return known
     if words is None and client_words.startswith(NO_ANSWER):
         return _too_slow(_wanted(protocol, endpoint, kind), endpoint, client_words)
+    settings = of_tls(kind)
     if words is not None and found.speaks is Speaks.CLOSES:
-        settings = of_tls(kind)
         return Unreachable(
             f"{endpoint} accepts connections and closes them at once ({words}).",
             "A broker that cannot read its certificate or its key does that, and one that starts or has no connections "
@@ -138,8 +138,15 @@ def _about_tls(
             f"Read the broker's log for this moment: it names a file that is missing or that its user may not read "
             f"({settings['certificate']}, {settings['key']}).",
         )
+    if words is not None:
+        return Unreachable(
+            f"{endpoint} speaks TLS, and ends the handshake: {words}.",
+            "The broker cannot read its certificate or its key, as where a file is empty or no PEM, or it ended this "
+            "connection for another reason.",
+            f"Read the broker's log for this moment ({settings['certificate']}, {settings['key']}).",
+        )
     return Unreachable(
-        f"{endpoint} speaks TLS, and the connection inside it broke: {words or client_words}.",
+        f"{endpoint} speaks TLS, and the connection inside it broke: {client_words}.",
         "What listens there speaks another protocol inside TLS, or the broker ended this connection.",
         "Correct the port, and read the broker's log for this moment.",
     )

@@ -17,6 +17,7 @@ INVENTORY = "tests/hosts/tls/inventory"
 DIRECTORY = "/etc/brokerkit-test-tls"  # where the listeners read their files
 PORTS = {"amqp": 5671, "stomp": 61614, "management": 15671}
 PLAIN = {"amqp": 5672, "stomp": 61613, "management": 8080}
+CLEAR = "rabbitmqctl -q eval 'ssl:clear_pem_cache().'"
 _FILES = {"cacertfile": "ca.pem", "certfile": "mq.pem", "keyfile": "mq.key"}
 
 Results = dict[str, dict[str, Any]]
@@ -64,7 +65,7 @@ class TlsNode:
 
     def present(self, pair: Pair) -> None:
         """Have the listeners present `pair`."""
-        self.put(pair, "rabbitmqctl -q eval 'ssl:clear_pem_cache().'")
+        self.put(pair, CLEAR)
 
     def put(self, pair: Pair, then: str = "true") -> None:
         """Write the files that the listeners present, and run a command there."""
@@ -72,6 +73,11 @@ class TlsNode:
         writing = "".join(f"cat > {DIRECTORY}/{name} <<'END'\n{text}END\n" for name, text in files.items())
         self.host.run(f"mkdir -p {DIRECTORY} && sh -e && {then}", stdin=writing)
         self.presented = pair
+
+    def spoil(self, command: str) -> None:
+        """Run a command beside the files that the listeners read, and have the node read them."""
+        self.host.run(f"cd {DIRECTORY} && {command} && {CLEAR}")
+        self.presented = None
 
     def right(self, **changes: Any) -> Pair:
         """A certificate for the broker's address; see `Authority.issue` for `changes`."""

@@ -99,6 +99,20 @@ def subjects(ca_file: str | None) -> list[str]:
     return []
 
 
+def is_for_clients(cert_file: str | None) -> bool:
+    """Return whether a certificate in PEM may be shown by a client; one that cannot be read counts as if it might."""
+    from cryptography import x509
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    if cert_file is None:
+        return True
+    with contextlib.suppress(OSError, ValueError, x509.ExtensionNotFound):
+        own = x509.load_pem_x509_certificates(Path(cert_file).read_bytes())[0]
+        uses = set(own.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+        return bool(uses & {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE})
+    return True
+
+
 def without_trust(tls: Tls) -> ssl.SSLContext:
     """Return the context of a client that takes any certificate, to look at it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

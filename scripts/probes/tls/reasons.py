@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from probes.model import CONNECT_SECONDS, Endpoint, Tls, Unreachable
-from probes.tls.presented import Certificate, day, now, presented, subjects
+from probes.tls.presented import Certificate, day, is_for_clients, now, presented, subjects
 from probes.variables import of_tls
 
 
@@ -36,6 +36,7 @@ _TRUST = "Give the issuer's certificate in endpoint_ca_file (or --ca-file)"
 _WEAK_DIGEST = "digest algorithm too weak"
 _WEAK = ("md5", "sha1")
 _NO_AGREEMENT = "handshake failure"
+_NOT_FOR_CLIENTS = "alert unsupported certificate"
 
 _REASONS = (
     # Files of this side.
@@ -137,7 +138,7 @@ _REASONS = (
         _SHOW_ANOTHER,
     ),
     _Reason(
-        "alert unsupported certificate",
+        _NOT_FOR_CLIENTS,
         "The broker did not take the certificate that this client shows: it is not for clients.",
         "Issue it again for clientAuth (endpoint_cert_file, or --cert-file).",
     ),
@@ -184,8 +185,9 @@ def explain(endpoint: Endpoint, words: str, kind: str | None = None) -> Unreacha
     if reason is None:
         return None
     facts = presented(endpoint, CONNECT_SECONDS)
-    trusted = subjects((endpoint.tls or Tls()).ca_file)
-    return sentence(endpoint, words, kind, facts, trusted, now())
+    tls = endpoint.tls or Tls()
+    fit = is_for_clients(tls.cert_file)
+    return sentence(endpoint, words, kind, facts, subjects(tls.ca_file), now(), fit)
 
 
 def _reason(words: str) -> _Reason | None:
@@ -200,10 +202,11 @@ def sentence(
     chain: Sequence[Certificate],
     trusted: Sequence[str],
     moment: datetime.datetime,
+    fit: bool = True,
 ) -> Unreachable | None:
     """The sentences for these words; `chain` is what the broker presents, `trusted` whose certificates the CA file has.
 
-    Pure.
+    `fit` is whether the certificate that this client shows is for clients. Pure.
     """
     reason = _reason(words)
     if reason is None:
@@ -211,6 +214,8 @@ def sentence(
     if reason.words == _NO_AGREEMENT and any(one.digest in _WEAK and not one.self_signed for one in chain):
         # A broker does not present what this client has said that it does not take, and says no more than this.
         reason = _reason(_WEAK_DIGEST) or reason
+    if reason.words == _NO_AGREEMENT and not fit:  # Erlang up to 25 says no more of it
+        reason = _reason(_NOT_FOR_CLIENTS) or reason
     settings = of_tls(kind)
     facts = {"host": endpoint.host} | settings | _facts(chain, moment)
     facts |= _issuer(chain, trusted, settings["certificate"])

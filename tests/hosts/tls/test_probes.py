@@ -17,7 +17,7 @@ import pytest
 import tls_hosts
 from brokers.rabbitmq import api
 from brokers.topology import converge
-from certificates import CLIENT, Authority, Pair, private_key, self_signed
+from certificates import CLIENT, SERVER, Authority, Pair, private_key, self_signed
 from probes.variables import of_tls
 from tls_hosts import PLAIN, PORTS, TlsNode
 
@@ -104,6 +104,7 @@ WRONG: dict[str, tuple[Callable[[TlsNode], Pair], list[str]]] = {
         ["CA:TRUE", "authority's certificate again"],
     ),
     "small key": (lambda n: n.right(private=private_key(bits=1024)), ["too small", "at least 2048 bits"]),
+    "MD5": (lambda n: n.right(digest="md5"), ["MD5", "again with SHA-256"]),
     "SHA-1": (lambda n: n.right(digest="sha1"), ["SHA-1", "again with SHA-256"]),
     "for clients alone": (lambda n: n.right(usages=[CLIENT]), ["not for servers", "serverAuth"]),
     "another key": (
@@ -123,6 +124,38 @@ def test_what_is_wrong_with_a_certificate_is_said_with_the_cure(broker: TlsNode,
         assert of_tls("rabbitmq")["certificate"] in said
 
 
+# What makes files of the broker that it cannot use, so that it shows none.
+UNUSABLE = {
+    "encrypted key": "openssl pkey -aes256 -passout pass:word -in mq.key -out made && cat made > mq.key",
+    "DER": "openssl x509 -in mq.pem -outform DER -out made && cat made > mq.pem",
+    "empty": ": > mq.pem",
+    "no key": "rm mq.key",
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_broker_that_cannot_use_its_own_files_is_named(node: TlsNode, name: str) -> None:
+    node.spoil(UNUSABLE[name])
+    for probe, said in sayings(node, *CONNECTS).items():
+        assert "cannot read its certificate or its key" in said, (probe, said)
+        assert of_tls("rabbitmq")["key"] in said
+
+
+OLD_LISTENER = """
+{ok, Given} = application:get_env(rabbit, ssl_options),
+Versions = ['tlsv1.2', 'tlsv1.1'],
+Ciphers = lists:append([ssl:cipher_suites(all, V) || V <- Versions]),
+Old = [{versions, Versions}, {ciphers, Ciphers} | proplists:delete(versions, Given)],
+rabbit_networking:start_ssl_listener(5679, Old, 1).
+"""
+
+
+def test_a_listener_that_agrees_to_an_old_version_is_named(node: TlsNode) -> None:
+    node.host.evaluate(" ".join(OLD_LISTENER.split()))
+    (said,) = sayings(node, "tls.version", amqp={"port": 5679}).values()
+    assert "TLS 1.0 and 1.1 are broken and withdrawn" in said and "rabbitmq_tls_versions" in said
+
+
 @pytest.mark.parametrize(
     ("show", "words"),
     [
@@ -130,8 +163,9 @@ def test_what_is_wrong_with_a_certificate_is_said_with_the_cure(broker: TlsNode,
         (lambda node: self_signed(common_name="smoke"), "did not take this one"),
         (lambda node: Authority.new("Strange CA").issue(common_name="smoke"), "does not know who issued"),
         (lambda node: node.authority.issue(common_name="smoke", starts=-9, ends=-2), "is over"),
+        (lambda node: node.authority.issue(common_name="smoke", usages=[SERVER]), "it is not for clients"),
     ],
-    ids=["none", "self-signed", "of another authority", "expired"],
+    ids=["none", "self-signed", "of another authority", "expired", "for servers alone"],
 )
 def test_what_is_wrong_with_the_clients_certificate_is_said_with_the_cure(
     node: TlsNode, show: Callable[[TlsNode], Pair] | None, words: str

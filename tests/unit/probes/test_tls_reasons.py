@@ -6,10 +6,11 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import replace
 
+import certificates
 import pytest
 from probes import variables
 from probes.model import Endpoint, Finding, Tls
-from probes.tls.presented import Certificate
+from probes.tls.presented import Certificate, is_for_clients
 from probes.tls.reasons import sentence
 
 NOW = datetime.datetime(2026, 11, 28, 12, tzinfo=datetime.UTC)
@@ -143,3 +144,24 @@ def test_a_certificate_for_many_hosts_is_named_by_a_few() -> None:
     many = Certificate("CN=mq", "CN=mq", tuple(f"h{number}" for number in range(6)), NOW, NOW)
     assert many.named() == "h0, h1, h2, h3 and 2 more"
     assert Certificate("CN=mq", "CN=mq", (), NOW, NOW).named() == "no host at all"
+
+
+def test_a_broker_that_says_little_of_a_certificate_for_servers_is_not_left_with_that():
+    words = "[SSL: SSLV3_ALERT_HANDSHAKE_FAILURE] sslv3 alert handshake failure"
+    endpoint = Endpoint("h", 5671, Tls())
+    unfit = sentence(endpoint, words, "rabbitmq", (LEAF,), (), NOW, fit=False)
+    assert unfit is not None and "it is not for clients" in unfit.finding.meaning
+    assert "clientAuth (endpoint_cert_file" in unfit.finding.remedy
+    other = sentence(endpoint, words, "rabbitmq", (LEAF,), (), NOW)
+    assert other is not None and "not for clients" not in other.finding.meaning
+
+
+def test_whether_a_certificate_is_for_clients_is_read_of_its_file(tmp_path):
+    authority = certificates.Authority.new()
+
+    def fit(*usages: object) -> bool:
+        return is_for_clients(authority.issue("a", usages=usages).write(tmp_path, "a")[0])
+
+    assert fit(certificates.CLIENT) and fit(certificates.SERVER, certificates.CLIENT) and fit()
+    assert not fit(certificates.SERVER)
+    assert is_for_clients(None) and is_for_clients(str(tmp_path / "nowhere.pem"))
