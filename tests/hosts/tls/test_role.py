@@ -21,9 +21,10 @@ pytestmark = pytest.mark.drill
 INVENTORY = "tests/hosts/tls/inventory"
 NAMES = ("tr-3-10", "tr-4-3")
 RENEW = "playbooks/rabbitmq_certificates.yml"
-TLS_PORTS = {5671, 8883, 15671, 15691, 61614}
-PLAIN_PORTS = {1883, 5672, 8080, 15692, 61613}
+TLS_PORTS = {5671, 8883, 15671, 15673, 15676, 15691, 61614}
+PLAIN_PORTS = {1883, 5672, 8080, 15674, 15675, 15692, 61613}
 PLUGINS = ["rabbitmq_management", "rabbitmq_stomp", "rabbitmq_mqtt", "rabbitmq_prometheus"]
+PLUGINS += ["rabbitmq_web_stomp", "rabbitmq_web_mqtt"]
 
 
 @dataclass

@@ -296,9 +296,13 @@ WRONG = [
         "drop the key",
     ),
     (
-        {**ONLY, "plugins": ["rabbitmq_stomp", "rabbitmq_web_stomp"]},
-        "rabbitmq_plugins: port 15674 (http/web-stomp) would be open without TLS",
-        "rabbitmq_config.web_stomp.tcp.listener to none",
+        {
+            **ONLY,
+            "plugins": ["rabbitmq_stomp", "rabbitmq_web_stomp"],
+            "config": {"web_stomp.tcp.port": 15684},
+        },
+        "rabbitmq_config.web_stomp.tcp.port: opens a listener without TLS",
+        "drop the key",
     ),
     (
         {**ONLY, "plugins": ["rabbitmq_top"]},
@@ -313,6 +317,26 @@ def test_a_wrong_setting_is_refused_by_name(settings, begins, remedy):
     found = refusals(given(**settings))
     assert [one for one in found if one.startswith(begins) and remedy in one], found
     assert len(found) == 1
+
+
+WEB = ["rabbitmq_stomp", "rabbitmq_web_stomp", "rabbitmq_mqtt", "rabbitmq_web_mqtt"]
+
+
+def test_websocket_has_a_twin_with_tls_and_none_without_where_that_is_asked():
+    both, only = keys(**BOTH, plugins=WEB), keys(**ONLY, plugins=WEB)
+    for said in (both, only):
+        assert (said["web_stomp.ssl.port"], said["web_mqtt.ssl.port"]) == ("15673", "15676")
+        assert said["web_stomp.ssl.certfile"] == said["web_mqtt.ssl.certfile"] == said["ssl_options.certfile"]
+        assert said["web_mqtt.ssl.versions.2"] == "tlsv1.3"
+    assert (only["web_stomp.tcp.listener"], only["web_mqtt.tcp.listener"]) == ("none", "none")
+    assert "web_stomp.tcp.listener" not in both
+    found = listeners.with_tls(given(**ONLY, plugins=WEB))
+    assert {"https/web-stomp": 15673, "https/web-mqtt": 15676}.items() <= {
+        one["protocol"]: one["port"] for one in found
+    }.items()
+    assert refusals(given(**ONLY, plugins=WEB)) == []
+    moved = keys(**BOTH, plugins=WEB, config={"web_stomp.ssl.port": 15683})
+    assert moved["web_stomp.ssl.port"] == "15683"
 
 
 def test_a_plain_listener_may_be_closed_by_hand():

@@ -166,16 +166,13 @@ def plain_refusals(settings: Mapping[str, Any]) -> list[str]:
     left = [one for one in listeners(settings) if one["protocol"] not in _WITH_TLS]
     return [
         f"rabbitmq_plugins: port {one['port']} ({one['protocol']}) would be open without TLS, and rabbitmq_tls is "
-        f"'only'; {_closing(plugins.get(one['protocol'], ''), one['protocol'], settings)}, or set rabbitmq_tls to "
-        "both"
+        f"'only'; {_closing(plugins.get(one['protocol'], ''), settings)}, or set rabbitmq_tls to both"
         for one in left
     ]
 
 
-def _closing(plugin: str, protocol: str, settings: Mapping[str, Any]) -> str:
+def _closing(plugin: str, settings: Mapping[str, Any]) -> str:
     """Return what closes a listener without TLS."""
-    if protocol.startswith("http/web-"):
-        return f"set rabbitmq_config.{plugin[len('rabbitmq_') :]}.tcp.listener to none"
     if plugin and plugin not in settings["rabbitmq_plugins"]:
         return f"name {plugin}, which another plugin brings, in rabbitmq_plugins"
     return "take the plugin out that opens it"

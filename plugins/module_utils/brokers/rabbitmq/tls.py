@@ -31,7 +31,9 @@ _SAN_LOGIN_SINCE = "3.9.0"
 _NAMED = {"amqp": ("", "rabbit", ""), "stomp": ("rabbitmq_stomp", "rabbitmq_stomp", "stomp.")}
 # Those of other plugins, which take the usual port unless rabbitmq_config names one.
 _USUAL = (("rabbitmq_mqtt", "mqtt", 8883), ("rabbitmq_stream", "stream", 5551))
-# Those with options of their own.
+# Those of WebSocket have options of their own, and the usual port.
+_WEB = (("rabbitmq_web_stomp", "web_stomp", 15673), ("rabbitmq_web_mqtt", "web_mqtt", 15676))
+# Others with options of their own.
 _OWN_OPTIONS = (
     ("rabbitmq_management", "management", "rabbitmq_tls_management_port"),
     ("rabbitmq_prometheus", "prometheus", "rabbitmq_tls_prometheus_port"),
@@ -39,7 +41,7 @@ _OWN_OPTIONS = (
 # Keys of listeners without TLS.
 _PLAIN = (
     *("listeners.tcp", "stomp.listeners.tcp", "mqtt.listeners.tcp", "stream.listeners.tcp"),
-    *("management.tcp", "management.listener", "prometheus.tcp"),
+    *("management.tcp", "management.listener", "prometheus.tcp", "web_stomp.tcp", "web_mqtt.tcp"),
 )
 # Keys of rabbitmq.conf that the role writes with TLS on, and the variable to use instead.
 OWNED_KEYS = {
@@ -161,6 +163,16 @@ def _http(settings: Settings, plugin: str, name: str, port: str) -> Iterator[Set
     yield from _options(settings, prefix, path)
 
 
+def _web(settings: Settings, plugin: str, name: str, usual: int) -> Iterator[Setting]:
+    """Return the listener of a protocol over WebSocket, whose clients show no certificates either."""
+    prefix, path = f"{name}.ssl", (plugin, "ssl_config")
+    if not any(_has(settings["rabbitmq_config"], f"{prefix}.{key}") for key in ("port", "listener")):
+        yield _option(prefix, path, "port", usual)
+    yield from _options(settings, prefix, path)
+    if is_only(settings):
+        yield _closed(f"{name}.tcp.listener", (plugin, "tcp_config"))
+
+
 def _listeners(settings: Settings) -> Iterator[Setting]:
     plugins = _plugins(settings)
     for name, (plugin, application, keys) in _NAMED.items():
@@ -188,6 +200,9 @@ def wanted(settings: Settings) -> Iterator[Setting]:
     for plugin, name, port in _OWN_OPTIONS:
         if plugin in _plugins(settings):
             yield from _http(settings, plugin, name, port)
+    for plugin, name, usual in _WEB:
+        if plugin in _plugins(settings):
+            yield from _web(settings, plugin, name, usual)
     yield from _login(settings)
 
 
