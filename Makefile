@@ -27,8 +27,8 @@ inventory: ## create an inventory with new secrets: NAME=prod; BROKER=activemq f
 	@scripts/new_inventory.py "$${NAME:-}" "$${BROKER:-rabbitmq}"
 
 DAYS := 3650
-ca: setup ## a small CA for an inventory's hosts, as variables to encrypt: NAME=prod; DAYS=3650
-	@$(BIN)/python scripts/new_ca.py "$${NAME:-}" "$(DAYS)"
+ca: setup ## a small CA for an inventory's hosts, as variables to encrypt: NAME=prod; DAYS=3650; BROKER=activemq
+	@$(BIN)/python scripts/new_ca.py "$${NAME:-}" "$(DAYS)" "$${BROKER:-rabbitmq}"
 
 check: setup ## lint, types, unit tests and generated pages: under two minutes, no hosts
 	@scripts/check
@@ -40,7 +40,7 @@ test: setup ## the checks, then real brokers on real hosts; ONLY=part runs one o
 drills: setup ## long tests of what `make test` covers more cheaply; ONLY=part runs one of images, kills, rabbitmq, topology, activemq, collection, tls, cluster, relay, clients, doctor, monitoring, enterprise-linux, tls-scenario, cluster-scenario, enterprise-linux-scenario, networks, default
 	@scripts/test --drills $(ONLY)
 
-soak: setup ## what operations and failures cost the clients of a cluster, measured; formations in a row; ONLY=part runs one of images, under-load, formations
+soak: setup ## what operations, failures and renewals of certificates cost the clients of a cluster, measured; formations in a row; ONLY=part runs one of images, under-load, certificates, formations
 	@scripts/test --soak $(ONLY)
 
 SEED := 1

@@ -275,6 +275,12 @@ SOAKS = (
         (tests(*SOAK, "tests/hosts/cluster/test_under_load.py"),),
     ),
     Part(
+        "certificates",
+        "certificates renewed on two and on three members with TLS between them, and their CA changed, under load",
+        900,
+        (tests(*SOAK, "tests/hosts/cluster/test_certificates.py"),),
+    ),
+    Part(
         "formations",
         "twenty formations in a row on each version",
         6000,
