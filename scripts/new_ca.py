@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Makes a small CA for the hosts of an inventory, as variables: `make ca NAME=prod`.
 
-The file holds rabbitmq_tls_ca_certificate and rabbitmq_tls_ca_key, readable by you alone; encrypt it with
-ansible-vault. A CA that is there already is left alone: certificates that were issued by it would be trusted no more.
+The file holds rabbitmq_tls_ca_certificate and rabbitmq_tls_ca_key (with BROKER=activemq those of that role), readable
+by you alone; encrypt it with ansible-vault. A CA that is there already is left alone: certificates that were issued by
+it would be trusted no more.
 
-usage: new_ca.py NAME [DAYS]
+usage: new_ca.py NAME [DAYS [rabbitmq|activemq]]
 
 exit codes: 0 made; 64 wrong usage; 73 the file is there, or cannot be made.
 """
@@ -23,7 +24,8 @@ from brokers.certificates.issuing import Issued, new_authority  # noqa: E402 - t
 
 MADE, USAGE, CANNOT_BE_MADE = 0, 64, 73
 DAYS = 3650
-PLACE = "group_vars/rabbitmq/tls_ca.yml"
+PLACE = "group_vars/{}/tls_ca.yml"
+BROKERS = ("rabbitmq", "activemq")
 
 
 def indented(text: str) -> str:
@@ -31,12 +33,12 @@ def indented(text: str) -> str:
     return "".join(f"  {line}\n" for line in text.splitlines())
 
 
-def text_of(issued: Issued, shown: str) -> str:
+def text_of(issued: Issued, shown: str, broker: str) -> str:
     """The file of variables."""
     return (
         f"---\n# A CA for these hosts. Encrypt this file: ansible-vault encrypt {shown}\n"
-        f"rabbitmq_tls_ca_certificate: |\n{indented(issued.certificate)}"
-        f"rabbitmq_tls_ca_key: |\n{indented(issued.key)}"
+        f"{broker}_tls_ca_certificate: |\n{indented(issued.certificate)}"
+        f"{broker}_tls_ca_key: |\n{indented(issued.key)}"
     )
 
 
@@ -60,9 +62,14 @@ def main(arguments: Sequence[str], inventories: Path = ROOT / "inventory") -> in
     if not days.isdigit() or not 0 < int(days) <= 36500:
         print(f"make ca: DAYS is '{days}'; give a number of days up to 36500", file=sys.stderr)
         return USAGE
-    shown = f"inventory/{name}/{PLACE}"
+    broker = arguments[2] if len(arguments) > 2 else BROKERS[0]
+    if broker not in BROKERS:
+        print(f"make ca: BROKER is '{broker}'; give {' or '.join(BROKERS)}", file=sys.stderr)
+        return USAGE
+    place = PLACE.format(broker)
+    shown = f"inventory/{name}/{place}"
     try:
-        write(folder / PLACE, text_of(new_authority(f"Brokerkit CA of {name}", int(days)), shown))
+        write(folder / place, text_of(new_authority(f"Brokerkit CA of {name}", int(days)), shown, broker))
     except FileExistsError:
         print(f"make ca: {shown} is there already and stays as it is", file=sys.stderr)
         return CANNOT_BE_MADE
@@ -71,7 +78,9 @@ def main(arguments: Sequence[str], inventories: Path = ROOT / "inventory") -> in
         return CANNOT_BE_MADE
     print(f"make ca: {shown} holds a CA for {days} days. Next:")
     print(f"  ansible-vault encrypt {shown}")
-    print("  set rabbitmq_tls: both (or only) and rabbitmq_tls_source: ca, and run site.yml; see docs/tls.md")
+    print(
+        f"  set {broker}_tls: both (or only) and {broker}_tls_source: ca, and run site.yml; see docs/tls.md"
+    )
     return MADE
 
 

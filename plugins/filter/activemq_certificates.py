@@ -7,12 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..module_utils.brokers.activemq import connectors
 
+if TYPE_CHECKING:
+    from ..module_utils.brokers.certificates.obtaining import Wanted
+
 Settings = Mapping[str, Any]
 _PREFIX = "activemq_tls_"
+_PLAYBOOK = "playbooks/activemq_certificates.yml"
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def _wanted(settings: Settings, names: Sequence[str]) -> Wanted:
+    from ..module_utils.brokers.certificates.obtaining import Wanted
+
+    return Wanted(settings, _PREFIX, names, connectors.serves_tls(settings))
 
 
 def activemq_certificate_refusals(settings: Settings, names: Sequence[str]) -> list[str]:
@@ -22,32 +36,40 @@ def activemq_certificate_refusals(settings: Settings, names: Sequence[str]) -> l
     """
     if not connectors.uses_tls(settings):
         return []
-    from ..module_utils.brokers.certificates import checks
+    from ..module_utils.brokers.certificates import obtaining
 
-    now, found = datetime.now(timezone.utc), []
-    serves = connectors.serves_tls(settings)
-    certificate, key = settings[f"{_PREFIX}certificate"], settings["activemq_tls_key"]
-    authority, clients = settings[f"{_PREFIX}authority"], settings[f"{_PREFIX}client_authority"]
-    if serves:
-        found = checks.refusals(checks.Given(certificate, key, authority, _PREFIX), names, now)
-    elif certificate:
-        found = checks.refusals(checks.Given(certificate, key, "", _PREFIX), [], now, client=True)
-    if authority and not serves:
-        found += checks.authority_refusals(f"{_PREFIX}authority", authority, now)
-    if clients:
-        found += checks.authority_refusals(f"{_PREFIX}client_authority", clients, now)
-    return found
+    return obtaining.refusals(_wanted(settings, names), _now())
 
 
-def activemq_certificate_warnings(settings: Settings) -> list[str]:
-    """Return a sentence if the broker's certificate ends soon."""
-    name = f"{_PREFIX}certificate"
-    if not (connectors.uses_tls(settings) and settings[name]):
+def activemq_host_certificate_refusals(
+    settings: Settings, names: Sequence[str], host: Mapping[str, Any]
+) -> list[str]:
+    """Return what is wrong with a certificate on its host; `host` is what the module broker_host_facts returned."""
+    if not connectors.uses_tls(settings):
         return []
-    from ..module_utils.brokers.certificates import checks
+    from ..module_utils.brokers.certificates import obtaining
 
-    days, playbook = settings["activemq_tls_days"], "playbooks/activemq_certificates.yml"
-    return checks.warnings(name, settings[name], datetime.now(timezone.utc), days, playbook)
+    return obtaining.host_refusals(_wanted(settings, names), host, _now())
+
+
+def activemq_certificate_pair(
+    settings: Settings, names: Sequence[str], host: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the broker's certificate and key, and whether the host keeps those that it has (`keep`)."""
+    if not connectors.uses_tls(settings):
+        return {"certificate": "", "key": "", "keep": False}
+    from ..module_utils.brokers.certificates import obtaining
+
+    return obtaining.pair(_wanted(settings, names), host, _now())
+
+
+def activemq_certificate_warnings(settings: Settings, certificate: str) -> list[str]:
+    """Return a sentence if the broker's certificate, a PEM text, ends soon."""
+    if not connectors.uses_tls(settings):
+        return []
+    from ..module_utils.brokers.certificates import obtaining
+
+    return obtaining.warnings(_wanted(settings, ()), certificate, _now(), _PLAYBOOK)
 
 
 class FilterModule:
@@ -56,7 +78,9 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return name -> function for each filter."""
         return {
+            "activemq_certificate_pair": activemq_certificate_pair,
             "activemq_certificate_refusals": activemq_certificate_refusals,
             "activemq_certificate_warnings": activemq_certificate_warnings,
+            "activemq_host_certificate_refusals": activemq_host_certificate_refusals,
             "activemq_tls_listeners": connectors.tls_listeners,
         }

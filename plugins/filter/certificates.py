@@ -7,23 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..module_utils.brokers.rabbitmq import certificate_source, listeners, tls
 
+if TYPE_CHECKING:
+    from ..module_utils.brokers.certificates.obtaining import Wanted
+
 _PREFIX = "rabbitmq_tls_"
+_PLAYBOOK = "playbooks/rabbitmq_certificates.yml"
 
 
 def _now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def _issuer(settings: Mapping[str, Any]) -> Any:
-    from ..module_utils.brokers.certificates.issuing import Issuer
+def _wanted(settings: Mapping[str, Any], names: Sequence[str]) -> Wanted:
+    from ..module_utils.brokers.certificates.obtaining import Wanted
 
-    return Issuer(
-        str(settings["rabbitmq_tls_ca_certificate"]), str(settings["rabbitmq_tls_ca_key"]), f"{_PREFIX}ca_"
-    )
+    return Wanted(settings, _PREFIX, names)
 
 
 def rabbitmq_certificate_refusals(settings: Mapping[str, Any], names: Sequence[str]) -> list[str]:
@@ -33,29 +36,9 @@ def rabbitmq_certificate_refusals(settings: Mapping[str, Any], names: Sequence[s
     """
     if not tls.is_on(settings):
         return []
-    from ..module_utils.brokers.certificates import checks, issuing
+    from ..module_utils.brokers.certificates import obtaining
 
-    now, source = _now(), settings["rabbitmq_tls_source"]
-    authority = settings["rabbitmq_tls_authority"]
-    found: list[str] = []
-    if source == "files":
-        given = checks.Given(
-            settings["rabbitmq_tls_certificate"], settings["rabbitmq_tls_key"], authority, _PREFIX
-        )
-        found = checks.refusals(given, names, now)
-    elif source == "ca":
-        found = issuing.refusals(_issuer(settings), now)
-    if source != "files" and authority and not found:
-        found = checks.authority_refusals("rabbitmq_tls_authority", authority, now)
-    if source == "ca" and authority and not found:
-        called = {"certificate": f"{_PREFIX}ca_certificate"}
-        found = checks.trust_refusals(
-            checks.Given(settings["rabbitmq_tls_ca_certificate"], None, authority, _PREFIX, called)
-        )
-    clients = settings["rabbitmq_tls_client_authority"]
-    if clients:
-        found += checks.authority_refusals("rabbitmq_tls_client_authority", clients, now)
-    return found
+    return obtaining.refusals(_wanted(settings, names), _now())
 
 
 def rabbitmq_host_certificate_refusals(
@@ -65,68 +48,40 @@ def rabbitmq_host_certificate_refusals(
 
     `node` is the node's name, `host` what the module broker_host_facts returned.
     """
-    if not tls.is_on(settings) or settings["rabbitmq_tls_source"] == "ca":
+    source = settings["rabbitmq_tls_source"]
+    if not tls.is_on(settings) or source == "ca":
         return []
-    from ..module_utils.brokers.certificates import checks
+    from ..module_utils.brokers.certificates import checks, obtaining
 
-    source, found = settings["rabbitmq_tls_source"], []
-    called, text = "rabbitmq_tls_certificate", settings["rabbitmq_tls_certificate"]
-    if source == "host":
-        called, text = "rabbitmq_tls_certificate_file", host["pair"]["text"]
-        trouble = host["pair"]["trouble"]
-        found = [f"{_PREFIX}{part}_file: {said}" for part, said in trouble.items()]
-        if not found:
-            given = checks.Given(
-                text, None, settings["rabbitmq_tls_authority"], _PREFIX, {"certificate": called}
-            )
-            found = checks.refusals(given, names, _now())
+    found = obtaining.host_refusals(_wanted(settings, names), host, _now())
     if certificate_source.is_between_nodes(settings) and not found:
-        found = checks.node_refusals(called, text, node.partition("@")[2])
+        called, text = (
+            ("certificate_file", host["pair"]["text"])
+            if source == "host"
+            else ("certificate", settings["rabbitmq_tls_certificate"])
+        )
+        found = checks.node_refusals(f"{_PREFIX}{called}", text, node.partition("@")[2])
     return found
 
 
 def rabbitmq_certificate_pair(
     settings: Mapping[str, Any], names: Sequence[str], host: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the node's certificate and key, and whether the host keeps those that it has (`keep`).
-
-    An authority issues new ones where those of the host are no pair, lack one of `names`, or end soon. `host` is what
-    the module broker_host_facts returned.
-    """
-    source = settings["rabbitmq_tls_source"]
-    if not tls.is_on(settings) or source == "host":
+    """Return the node's certificate and key, and whether the host keeps those that it has (`keep`)."""
+    if not tls.is_on(settings):
         return {"certificate": "", "key": "", "keep": False}
-    if source == "files":
-        return {
-            "certificate": settings["rabbitmq_tls_certificate"],
-            "key": settings["rabbitmq_tls_key"],
-            "keep": False,
-        }
-    from ..module_utils.brokers.certificates import issuing
+    from ..module_utils.brokers.certificates import obtaining
 
-    issuer, pair, days = _issuer(settings), host["pair"], settings["rabbitmq_tls_days"]
-    again = settings["rabbitmq_tls_ca_reissue"] or pair["trouble"]
-    if not again and issuing.is_good(pair["text"], issuer, names, _now(), days):
-        return {"certificate": pair["text"], "key": "", "keep": True}
-    issued = issuing.issue(issuer, tuple(map(str, names)), settings["rabbitmq_tls_ca_valid_days"])
-    return {"certificate": issued.certificate, "key": issued.key, "keep": False}
+    return obtaining.pair(_wanted(settings, names), host, _now())
 
 
 def rabbitmq_certificate_warnings(settings: Mapping[str, Any], certificate: str) -> list[str]:
-    """Return a sentence if the node's certificate, a PEM text, ends soon.
-
-    Those of an authority of ours are renewed before that, and it is the authority's own end that is reported.
-    """
+    """Return a sentence if the node's certificate, a PEM text, ends soon."""
     if not tls.is_on(settings):
         return []
-    from ..module_utils.brokers.certificates import checks
+    from ..module_utils.brokers.certificates import obtaining
 
-    ends = {"files": "certificate", "host": "certificate_file", "ca": "ca_certificate"}
-    called = _PREFIX + ends[settings["rabbitmq_tls_source"]]
-    if settings["rabbitmq_tls_source"] == "ca":
-        certificate = settings["rabbitmq_tls_ca_certificate"]
-    playbook = "playbooks/rabbitmq_certificates.yml"
-    return checks.warnings(called, certificate, _now(), settings["rabbitmq_tls_days"], playbook)
+    return obtaining.warnings(_wanted(settings, ()), certificate, _now(), _PLAYBOOK)
 
 
 def certificate_words(certificate: str) -> str:
@@ -134,6 +89,27 @@ def certificate_words(certificate: str) -> str:
     from ..module_utils.brokers.certificates import checks
 
     return checks.words(certificate, _now())
+
+
+def probe_certificate_refusals(certificate_file: str, key_file: str) -> list[str]:
+    """Return what a broker would refuse of the certificate that the probes show, before any host is changed.
+
+    Its files may lie on another machine, where smoke.py runs: what is not here, or not for this user, is left to it.
+    """
+    certificate, key = _text(certificate_file), _text(key_file)
+    if certificate is None:
+        return []
+    from ..module_utils.brokers.certificates import checks
+
+    return checks.client_refusals(("endpoint_cert_file", "endpoint_key_file"), certificate, key, _now())
+
+
+def _text(path: str) -> str | None:
+    """Return what a file of the controller holds; a relative path is seen from where the run was started."""
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8", errors="replace") if path else None
+    except OSError:
+        return None
 
 
 def rabbitmq_inter_node_terms(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,6 +126,7 @@ class FilterModule:
             "rabbitmq_certificate_refusals": rabbitmq_certificate_refusals,
             "rabbitmq_certificate_warnings": rabbitmq_certificate_warnings,
             "certificate_words": certificate_words,
+            "probe_certificate_refusals": probe_certificate_refusals,
             "rabbitmq_certificate_pair": rabbitmq_certificate_pair,
             "rabbitmq_host_certificate_refusals": rabbitmq_host_certificate_refusals,
             "rabbitmq_inter_node_terms": rabbitmq_inter_node_terms,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from ..module_utils.brokers.clients import declared
+from ..module_utils.brokers.clients.formats import Application
 from ..module_utils.brokers.clients.places import Inventory
 from ..module_utils.brokers.inventory import endpoints
 
@@ -19,7 +21,27 @@ def refusals(
     directory: str,
 ) -> list[str]:
     """Return a sentence for each thing that is wrong with the applications of the inventory."""
-    return declared.refusals(Inventory(hostvars, groups, defaults), directory, read)
+    inventory = Inventory(hostvars, groups, defaults)
+    found = declared.refusals(inventory, directory, read)
+    return found or _certificate_refusals(declared.wanted(inventory, directory, read).applications)
+
+
+def _certificate_refusals(applications: Mapping[str, Application]) -> list[str]:
+    """Return what a broker would refuse of the applications' certificates."""
+    shown = {name: app for name, app in applications.items() if app.certificate}
+    if not shown:
+        return []
+    from ..module_utils.brokers.certificates import checks
+
+    now = datetime.now(timezone.utc)
+    called = {name: f"{declared.VARIABLE}[{name}]" for name in shown}
+    return [
+        sentence
+        for name, app in shown.items()
+        for sentence in checks.client_refusals(
+            (f"{called[name]}.certificate", f"{called[name]}.key"), app.certificate, app.key, now
+        )
+    ]
 
 
 def read(path: str) -> str:

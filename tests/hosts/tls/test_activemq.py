@@ -1,5 +1,6 @@
 """A bare host becomes an ActiveMQ broker that speaks TLS only, with clients' certificates, and gets a new one.
 
+Its CA is changed, and where its certificate comes from.
 Wrong certificates are refused on the controller, in one run of hosts that do not exist.
 """
 
@@ -9,12 +10,14 @@ import json
 import re
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import certificates
 import pytest
 import tls_hosts
 from activemq_hosts import Brokers, failures, settings, smoke, unit
+from brokers.certificates.issuing import new_authority
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from hosts import Controller, Host, Run, host, listens
@@ -116,6 +119,77 @@ def test_a_new_certificate_restarts_the_broker_and_is_served_everywhere(
     again = broker.play(RENEW, **of(new)).succeeded()
     assert again.counts(NAME)["changed"] == 0 and unit(where, "MainPID") == after
     assert broker.play("site.yml", **of(new)).succeeded().counts(NAME)["changed"] == 1  # the endpoints file
+
+
+# --- other sources, and another CA ------------------------------------------------------------------------------
+
+PEM, KEY = "/etc/ssl/broker/node.pem", "/etc/ssl/broker/node.key"
+
+
+def put(where: Host, pair: certificates.Pair) -> None:
+    """Certificate and key where the broker's user reads them, as an agent of a PKI puts them there."""
+    where.run("install -d -g activemq -m 750 /etc/ssl/broker")
+    for path, text in ((PEM, pair.certificate), (KEY, pair.key)):
+        where.write(path, text, "0640")
+        where.run(f"chgrp activemq {path}")
+
+
+@pytest.mark.drill
+def test_the_ca_is_changed_and_then_the_source(
+    broker: Brokers, converged: Run, authority: certificates.Authority
+) -> None:
+    """From an operator's PKI to a CA of the vault, which clients trust beforehand, and to files that the host has."""
+    where, made = broker.hosts[NAME], new_authority("the new CA", 90)
+    clients = {"activemq_tls_client_authority": authority.certificate}
+    trusting = str(broker.controller.directory / "both.pem")
+    Path(trusting).write_text(authority.certificate + made.certificate, encoding="ascii")
+    of_ca = {
+        **{"activemq_tls_source": "ca", "activemq_tls_certificate": "", "activemq_tls_key": ""},
+        **{"activemq_tls_ca_certificate": made.certificate, "activemq_tls_ca_key": made.key, **clients},
+        **{"activemq_tls_authority": made.certificate, "endpoint_ca_file": trusting},
+    }
+    said = broker.play(RENEW, "--check", **of_ca).succeeded().sentence
+    assert "A run without --check restarts the broker to apply it" in said
+    old = served(where)
+    broker.play(RENEW, **of_ca).succeeded()
+    first = served(where)
+    assert len(first) == 1 and first != old, "the CA has issued one"
+    again = broker.play(RENEW, **of_ca).succeeded()
+    assert again.counts(NAME)["changed"] == 0 and served(where) == first, "and it is kept"
+    renewed = broker.play(RENEW, activemq_tls_ca_reissue=True, **of_ca).succeeded()
+    assert served(where) != first
+    assert made.key.splitlines()[3] not in renewed.output
+    key = made.key.splitlines()[3]
+    assert where.attempt(f"grep -rqsF -- {key} /etc/activemq /run /var/lib/activemq").returncode == 1
+    run = broker.play("site.yml", **of_ca).succeeded()
+    report = smoke(run.directory / "endpoints.json", "--format", "json")
+    assert failures(report) == {} and report.returncode == 0, report.stdout + report.stderr
+
+    one, other = authority.issue(where.name, where.address), authority.issue(where.name, where.address)
+    on_host = {
+        **{"activemq_tls_source": "host", "activemq_tls_certificate": "", "activemq_tls_key": ""},
+        **{"activemq_tls_certificate_file": PEM, "activemq_tls_key_file": KEY},
+    }
+    broker.play("site.yml", **on_host).refused(f"activemq_tls_certificate_file: {PEM}: no such file")
+    put(where, one)
+    broker.play(RENEW, **on_host).refused("TLS is set and has not been applied yet; run site.yml first")
+    broker.play("site.yml", **on_host).succeeded()
+    assert served(where) == {ssl.PEM_cert_to_DER_cert(one.alone)}
+    assert where.run("ls /etc/activemq/main").split().count("tls.key") == 0, "no key stays behind"
+    put(where, other)
+    said = broker.play(RENEW, "--check", **on_host).succeeded().sentence
+    assert "A run without --check restarts the broker to apply it" in said
+    assert other.fingerprint in broker.play(RENEW, **on_host).succeeded().sentence.replace(":", "").lower()
+    assert served(where) == {ssl.PEM_cert_to_DER_cert(other.alone)}
+    pid = unit(where, "MainPID")
+    again = broker.play(RENEW, **on_host).succeeded()
+    assert again.counts(NAME)["changed"] == 0 and unit(where, "MainPID") == pid
+    where.write(KEY, one.key, "0640")
+    where.run(f"chgrp activemq {KEY}")
+    broker.play(RENEW, **on_host).refused(
+        f"activemq_tls_key_file: {KEY}: is not the key of the certificate in {PEM}"
+    )
+    assert unit(where, "MainPID") == pid
 
 
 # --- wrong ones -----------------------------------------------------------------------------------------------

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-import copy
-import functools
 from typing import Any
 
 import certificates
 import pytest
-import yaml
+from activemq_node import ETC, HOST, ONLY, authority, bridge, broker, issued
 from brokers.activemq import connectors as library, tls
 from brokers.activemq.management import listeners
 from brokers.activemq.settings import refusals
-from role_files import ROOT
 from templating import Role
 
 from ansible_collections.brokerkit.brokers.plugins.filter import activemq_certificates as filters  # isort: skip - after Ansible's loader
 
-DEFAULTS = yaml.safe_load((ROOT / "roles/activemq/defaults/main.yml").read_text())
 STOMP, WEB = {"protocol": "stomp"}, {"protocol": "ws"}
 STOMPS = {"protocol": "stomp", "transport": "nio+ssl", "name": "stomps"}
 ARCHIVE = {"installation": "archive", "version": "6.3.2"}
-HOST = "mq1.example.org"
-ETC = "/etc/activemq/main"
-
-
-def broker(**changes: Any) -> dict[str, Any]:
-    """Settings that are right, with `changes` (without the prefix) laid over them."""
-    found = copy.deepcopy(DEFAULTS) | {"activemq_admin_password": "Tz5c-9Hw2"}
-    return found | {f"activemq_{name}": value for name, value in changes.items()}
-
-
-def bridge(*brokers: str) -> list[dict[str, Any]]:
-    return [{"name": "other", "brokers": list(brokers), "user": "bridge", "password": "kq81-Zr3"}]
 
 
 def seen(**changes: Any) -> list[tuple[str, str, int]]:
@@ -169,7 +153,6 @@ def test_an_authority_is_trusted_where_there_is_somebody_to_trust(changes: Any, 
 
 # --- what is refused ----------------------------------------------------------------------------------------
 
-ONLY = {"tls": "only", "tls_authority": "a CA"}
 # (what is set, how the refusal begins, a word of its remedy)
 WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"connectors": [{**STOMP, "tls_port": 0}]}, "activemq_connectors[0].tls_port: 0 is not", "65535"),
@@ -254,16 +237,6 @@ def test_what_will_do_is_not_spoken_of(changes: dict[str, Any]):
 # --- certificates -------------------------------------------------------------------------------------------
 
 
-@functools.cache
-def authority() -> certificates.Authority:
-    return certificates.Authority.new()
-
-
-@functools.cache
-def issued(*usages: Any) -> certificates.Pair:
-    return authority().issue(HOST, usages=usages or (certificates.SERVER, certificates.CLIENT), ends=20)
-
-
 def judged(pair: certificates.Pair, *names: str, **changes: Any) -> list[str]:
     given = {
         "tls_certificate": pair.certificate,
@@ -294,18 +267,20 @@ def test_a_broker_whose_bridges_alone_use_tls_is_a_client():
     assert judged(issued(certificates.CLIENT), "mq2.example.org", network=network) == []
     assert judged(issued(), network=network, tls_certificate="", tls_key="") == []
     (use,) = judged(issued(certificates.SERVER), network=network)
-    assert "leaves out clientAuth, so that other brokers refuse it for a client" in use
+    assert "leaves out clientAuth, so that brokers refuse it for a client" in use
     (trusted,) = judged(issued(), network=network, tls_authority="ca.pem")
     assert trusted.startswith("activemq_tls_authority: is not PEM")
 
 
 def test_a_certificate_that_ends_soon_is_named_with_the_playbook_that_renews_it():
     given = {"tls_certificate": issued().certificate, "tls": "only"}
-    assert filters.activemq_certificate_warnings(broker(**given)) == []
-    (soon,) = filters.activemq_certificate_warnings(broker(**given, tls_days=30))
+    pem = issued().certificate
+    assert filters.activemq_certificate_warnings(broker(**given), pem) == []
+    (soon,) = filters.activemq_certificate_warnings(broker(**given, tls_days=30), pem)
     assert soon.startswith("activemq_tls_certificate: ends on ")
     assert soon.endswith("run playbooks/activemq_certificates.yml")
-    assert filters.activemq_certificate_warnings(broker(**given, tls_days=30) | {"activemq_tls": "off"}) == []
+    off = broker(**given, tls_days=30) | {"activemq_tls": "off"}
+    assert filters.activemq_certificate_warnings(off, pem) == []
 
 
 # --- files --------------------------------------------------------------------------------------------------

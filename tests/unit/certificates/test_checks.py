@@ -8,7 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import certificates
 import pytest
-from brokers.certificates.checks import Given, authority_refusals, refusals, warnings, words
+from brokers.certificates.checks import (
+    Given,
+    authority_refusals,
+    client_refusals,
+    refusals,
+    warnings,
+    words,
+)
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -392,3 +399,44 @@ def test_an_authority_of_clients_is_looked_at_in_the_same_way():
         f"{name}: CN=test broker is not marked"
     )
     assert authority_refusals(name, "", now())[0].startswith(f"{name}: is empty")
+
+
+# --- what a client shows ------------------------------------------------------------------------------------
+
+
+def shown(pair, key=None, certificate=None):
+    called = ("endpoint_cert_file", "endpoint_key_file")
+    return client_refusals(
+        called, certificate or pair.certificate, key if key is not None else pair.key, now()
+    )
+
+
+@pytest.mark.parametrize("usages", [[CLIENT], [], [CLIENT, certificates.SERVER]])
+def test_a_clients_certificate_that_will_do_is_not_spoken_of(usages):
+    assert shown(issue(common_name="smoke", usages=usages)) == []
+    assert client_refusals(("a", "b"), issue(usages=[CLIENT]).certificate, None, now()) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"usages": [certificates.SERVER]}, "leaves out clientAuth, so that brokers refuse it for a client"),
+        ({"ends": -0.5}, "expired on"),
+        ({"starts": 2}, "not valid before"),
+        ({"private": certificates.private_key(bits=1024)}, "has 1024 bits"),
+        ({"digest": "sha1"}, "signed with SHA1"),
+    ],
+)
+def test_a_clients_certificate_that_a_broker_refuses(settings, words):
+    (sentence,) = shown(issue(common_name="smoke", **settings))
+    assert sentence.startswith("endpoint_cert_file: ") and words in sentence
+
+
+def test_a_clients_key_that_is_not_its_certificates():
+    pair = issue(usages=[CLIENT])
+    (other,) = shown(pair, issue().key)
+    assert other.startswith("endpoint_key_file: is not the key of the certificate in endpoint_cert_file")
+    (closed,) = shown(pair, pair.encrypted_key("word"))
+    assert closed.startswith("endpoint_key_file: has a passphrase")
+    (text,) = shown(pair, certificate="smoke.pem")
+    assert text.startswith("endpoint_cert_file: is not PEM")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import certificates
 import pytest
 from brokers.clients import declared
 from client_sample import ALL, APPLICATION, SHOP, active, inventory, node
+from templating import Role  # noqa: F401 - loads the collection
+
+from ansible_collections.brokerkit.brokers.plugins.filter import client_settings  # isort: skip - after Ansible's loader
 
 HOME = "/srv/clients"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----"
@@ -233,3 +237,19 @@ def test_with_a_certificate_of_its_own_a_client_has_to_be_told_whom_to_trust() -
 def test_no_clear_listener_where_one_is_asked_for() -> None:
     (sentence,) = refused(inventory({**APPLICATION, "tls": False}, rabbitmq=[node(rabbitmq_tls="only")]))
     assert "[web].tls: is false, and mq has listeners inside TLS only" in sentence
+
+
+def test_a_certificate_that_the_broker_would_refuse_is_refused_before_a_file_is_written() -> None:
+    authority = certificates.Authority.new()
+    broker = node(rabbitmq_tls="only", rabbitmq_tls_authority=authority.certificate)
+
+    def said(pair: certificates.Pair) -> list[str]:
+        shows = {**APPLICATION, "certificate": pair.certificate, "key": pair.key}
+        found = inventory(shows, rabbitmq=[broker])
+        return client_settings.refusals(found.hosts, found.groups, found.defaults, HOME)
+
+    assert said(authority.issue(common_name="web")) == []
+    (sentence,) = said(authority.issue(usages=[certificates.SERVER]))
+    assert sentence.startswith(
+        "client_settings_applications[web].certificate: its extended key usage leaves out cl"
+    )

@@ -115,7 +115,12 @@ def test_no_variable_is_dead(role):
     library = "\n".join(path.read_text() for path in (ROOT / "plugins").rglob("*.py"))
     names = {name for entry in specs(role) for name in options_of(role, entry)}
     dead = [name for name in names if not re.search(rf"\b{name}\b", text) and f'"{name}"' not in library]
-    assert sorted(dead) == []
+    # What both roles have under the same names is read by these, in one place.
+    room = ROOT / "plugins/module_utils/brokers"
+    shared = "".join(
+        path.read_text() for path in (room / "tls_sources.py", room / "certificates/obtaining.py")
+    )
+    assert sorted(name for name in dead if f'"{name.removeprefix(f"{role}_tls_")}"' not in shared) == []
 
 
 @each_role

@@ -17,20 +17,22 @@ def inventories(tmp_path):
     return tmp_path
 
 
-def test_what_is_made_is_an_authority_in_two_variables(inventories, capsys):
-    assert new_ca.main(["prod"], inventories) == new_ca.MADE
-    path = inventories / "prod" / new_ca.PLACE
+@pytest.mark.parametrize(("words", "broker"), [([], "rabbitmq"), (["9", "activemq"], "activemq")])
+def test_what_is_made_is_an_authority_in_two_variables(inventories, capsys, words, broker):
+    assert new_ca.main(["prod", *words], inventories) == new_ca.MADE
+    path = inventories / "prod" / new_ca.PLACE.format(broker)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    issuer = Issuer(found["rabbitmq_tls_ca_certificate"], found["rabbitmq_tls_ca_key"], "")
+    issuer = Issuer(found[f"{broker}_tls_ca_certificate"], found[f"{broker}_tls_ca_key"], "")
     assert refusals(issuer, datetime.now(UTC)) == []
     said = capsys.readouterr().out
-    assert "ansible-vault encrypt inventory/prod/group_vars/rabbitmq/tls_ca.yml" in said
+    assert f"ansible-vault encrypt inventory/prod/group_vars/{broker}/tls_ca.yml" in said
+    assert f"set {broker}_tls: both" in said
     assert "PRIVATE" not in said
 
 
 def test_one_that_is_there_stays(inventories, capsys):
-    path = inventories / "prod" / new_ca.PLACE
+    path = inventories / "prod" / new_ca.PLACE.format("rabbitmq")
     path.parent.mkdir(parents=True)
     path.write_text("mine")
     assert new_ca.main(["prod"], inventories) == new_ca.CANNOT_BE_MADE
@@ -46,6 +48,7 @@ def test_one_that_is_there_stays(inventories, capsys):
         (["../prod"], "is no folder"),
         (["prod", "0"], "DAYS is '0'"),
         (["prod", "soon"], "DAYS is 'soon'"),
+        (["prod", "9", "kafka"], "BROKER is 'kafka'; give rabbitmq or activemq"),
     ],
 )
 def test_wrong_words_are_refused(inventories, capsys, arguments, said):

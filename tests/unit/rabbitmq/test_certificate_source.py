@@ -241,14 +241,35 @@ def test_clients_have_to_trust_the_authority_that_issues():
     only(of_ca(**issuing, rabbitmq_tls_authority=below.certificate), "CN=below is not a topmost authority")
 
 
-@pytest.mark.parametrize(("valid", "left"), [(14, 14), (1, 14), (0, 0), (-1, -5)])
+@pytest.mark.parametrize(("valid", "left"), [(14, 14), (1, 14), (0, 0), (-1, 0)])
 def test_a_certificate_that_would_be_renewed_by_each_run_is_refused(valid, left):
     days = {"tls_ca_valid_days": valid, "tls_days": left}
     only(refusals(tls_source="ca", **days), f"rabbitmq_tls_ca_valid_days: {valid} ", "make it longer")
     assert refusals(tls_source="files", **days) == []
 
 
+def test_days_that_no_certificate_can_have_are_refused():
+    only(
+        refusals(tls_source="ca", tls_ca_valid_days=3651),
+        "rabbitmq_tls_ca_valid_days: 3651 ",
+        "3650 or fewer",
+    )
+    assert refusals(tls_source="ca", tls_ca_valid_days=3650) == []
+    only(refusals(tls_days=-1), "rabbitmq_tls_days: -1 is negative", "such as 14")
+    assert refusals(tls_days=0) == []
+
+
 def test_the_end_of_an_authority_is_reported_in_time_and_not_that_of_what_it_issued():
     assert filters.rabbitmq_certificate_warnings(CA, "") == []
     (sentence,) = filters.rabbitmq_certificate_warnings(CA | {"rabbitmq_tls_days": 101}, "")
     assert sentence.startswith("rabbitmq_tls_ca_certificate: ends on ")
+
+
+def test_the_certificate_that_the_probes_show_is_looked_at_where_it_is_here(tmp_path):
+    right, wrong = AUTHORITY.issue(common_name="smoke"), AUTHORITY.issue(usages=(certificates.SERVER,))
+    assert filters.probe_certificate_refusals(*right.write(tmp_path, "right")) == []
+    paths = wrong.write(tmp_path, "wrong")
+    only(filters.probe_certificate_refusals(*paths), "endpoint_cert_file: ", "leaves out clientAuth")
+    only(filters.probe_certificate_refusals(paths[0], "/nowhere/smoke.key"), "leaves out clientAuth")
+    assert filters.probe_certificate_refusals("", "") == []
+    assert filters.probe_certificate_refusals("/nowhere/smoke.pem", "/nowhere/smoke.key") == []

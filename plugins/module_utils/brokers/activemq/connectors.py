@@ -6,6 +6,7 @@ import ipaddress
 import re
 from typing import Any, NamedTuple
 
+from .. import tls_sources
 from . import tls
 from .access import Settings, key_refusals
 
@@ -150,6 +151,8 @@ def connector_refusals(settings: Settings) -> list[str]:
             found += _shared_refusals(listener, right)
             right.append(listener)
     serving = [one.given for one in right if "ssl" in _transport(one.given)]
+    if uses_tls(settings):
+        found += tls_sources.refusals(settings, "activemq_tls_")
     return found + tls.refusals(settings, [{**given, "name": _name(given)} for given in serving])
 
 

@@ -12,16 +12,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from .chain import chain_refusals, issuer_refusals
 from .reading import (
     RSA_BITS,
     PrivateKey,
     Unreadable,
     alternative_names,
     certificates,
+    key_usage,
     private_key,
     public_bytes,
     title,
@@ -30,7 +31,6 @@ from .reading import (
 Certificates = list[x509.Certificate]
 
 _WEAK_HASHES = ("md5", "sha1")
-_LONGEST_CHAIN = 10  # a chain that is longer goes in circles
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,39 @@ def node_refusals(name: str, certificate: str, host: str) -> list[str]:
     return found
 
 
+def client_refusals(called: tuple[str, str], certificate: str, key: str | None, now: datetime) -> list[str]:
+    """Return what is wrong with a client's certificate and key, whoever has issued it; `called` are their names.
+
+    A key that cannot be read here is None.
+    """
+    given = Given(certificate, key, "", "", {"certificate": called[0], "key": called[1]})
+    found = _text_refusals(given)
+    if found:
+        return found
+    chain, mine = certificates(certificate), None if key is None else private_key(key)
+    return [
+        *([] if mine is None else _key_refusals(given, mine, chain, [])),
+        *_date_refusals(called[0], chain, now),
+        *_use_refusals(called[0], chain[0], client=True),
+        *(sentence for one in chain for sentence in _strength_refusals(called[0], one)),
+    ]
+
+
+def _text_refusals(given: Given) -> list[str]:
+    """Return what keeps the texts of a client's certificate and key from being read."""
+    found = []
+    try:
+        certificates(given.certificate, "the client's certificate, followed by those of its issuers")
+    except Unreadable as error:
+        found.append(f"{given.name('certificate')}: {error}")
+    try:
+        if given.key is not None:
+            private_key(given.key)
+    except Unreadable as error:
+        found.append(f"{given.name('key')}: {error}")
+    return found
+
+
 def _has_authority_key_identifier(one: x509.Certificate) -> bool:
     try:
         one.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
@@ -162,7 +195,7 @@ def authority_refusals(
         sentence
         for one in found
         for sentence in (
-            *([] if one in pinned else _issuer_refusals(name, one)),
+            *([] if one in pinned else issuer_refusals(name, one)),
             *_date_refusals(name, [one], now),
             *_strength_refusals(name, one),
         )
@@ -175,6 +208,10 @@ def trust_refusals(given: Given) -> list[str]:
     Both are texts that `authority_refusals` lets pass.
     """
     return _chain_refusals(given, certificates(given.certificate), certificates(given.authority))
+
+
+def _chain_refusals(given: Given, chain: Certificates, authority: Certificates) -> list[str]:
+    return chain_refusals(given.name("certificate"), given.name("authority"), chain, authority)
 
 
 def _key_refusals(given: Given, key: PrivateKey, chain: Certificates, authority: Certificates) -> list[str]:
@@ -215,13 +252,6 @@ def _date_refusals(name: str, chain: Certificates, now: datetime) -> list[str]:
     return found
 
 
-def _key_usage(one: x509.Certificate) -> x509.KeyUsage | None:
-    try:
-        return one.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        return None
-
-
 def _extended_uses(one: x509.Certificate) -> set[x509.ObjectIdentifier]:
     """Return what a certificate is limited to; nothing where it is not limited."""
     try:
@@ -234,11 +264,11 @@ def _use_refusals(name: str, leaf: x509.Certificate, client: bool) -> list[str]:
     found = []
     wanted = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
     use, refusing = (
-        ("clientAuth", "other brokers refuse it for a client")
+        ("clientAuth", "brokers refuse it for a client")
         if client
         else ("serverAuth", "clients refuse it for a server")
     )
-    usage = _key_usage(leaf)
+    usage = key_usage(leaf)
     if usage is not None and not usage.digital_signature:
         found.append(
             f"{name}: its key usage leaves out digitalSignature, which TLS 1.3 needs; issue one with "
@@ -301,91 +331,4 @@ def _name_refusals(given: Given, leaf: x509.Certificate, hosts: Sequence[str]) -
     return [
         f"{given.name('certificate')}: is not for {', '.join(missing)}, by which clients reach the broker: {has}; "
         f"issue one with that name, or correct endpoint_host or {given.name('names')}"
-    ]
-
-
-# --- the chain ----------------------------------------------------------------------------------------------
-
-
-def _is_self_signed(one: x509.Certificate) -> bool:
-    return one.subject == one.issuer and is_issued_by(one, one)
-
-
-def is_issued_by(one: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Return whether an issuer's key has signed a certificate that names it."""
-    try:
-        one.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
-
-
-def _issuer_refusals(name: str, issuer: x509.Certificate) -> list[str]:
-    """Return why a certificate may not issue others."""
-    try:
-        basic = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except x509.ExtensionNotFound:
-        basic = None
-    if basic is None or not basic.ca:
-        return [
-            f"{name}: {title(issuer)} is not marked as an authority (basicConstraints CA:TRUE), so that nobody "
-            "takes what it issued; make the authority's certificate again with that mark"
-        ]
-    usage = _key_usage(issuer)
-    if usage is not None and not usage.key_cert_sign:
-        return [
-            f"{name}: the key usage of {title(issuer)} leaves out keyCertSign, so that nobody takes what it issued; "
-            "make the authority's certificate again with it"
-        ]
-    return []
-
-
-def _chain_refusals(given: Given, chain: Certificates, authority: Certificates) -> list[str]:
-    """Return why a client that trusts the authority would not come to trust the first certificate."""
-    name, leaf = given.name("certificate"), chain[0]
-    if _is_self_signed(leaf):
-        if leaf in authority:
-            return []
-        fix = (
-            f"give one that {title(authority[0])} issued, or the certificate itself as "
-            f"{given.name('authority')}"
-            if authority
-            else f"give it as {given.name('authority')} as well"
-        )
-        return [f"{name}: {title(leaf)} is self-signed, and is not in {given.name('authority')}; {fix}"]
-    if not authority:
-        return []
-    current = leaf
-    for below in range(_LONGEST_CHAIN):
-        if current in authority and _is_self_signed(current):
-            return []
-        anchor = next((one for one in authority if one != current and is_issued_by(current, one)), None)
-        issuer = anchor or next(
-            (one for one in chain[1:] if one != current and is_issued_by(current, one)), None
-        )
-        if issuer is None:
-            break
-        wrong = ([] if anchor else _issuer_refusals(name, issuer)) or _length_refusals(name, issuer, below)
-        if wrong:
-            return wrong
-        current = issuer
-    if current in authority:
-        return [
-            f"{given.name('authority')}: {title(current)} is not a topmost authority, and many clients trust no other; "
-            f"add the certificate of its issuer, {current.issuer.rfc4514_string()}"
-        ]
-    return [
-        f"{name}: nothing in {given.name('authority')} issued {title(current)}, whose issuer is "
-        f"{current.issuer.rfc4514_string()}; add the certificates in between behind the broker's own, or the right "
-        f"authority to {given.name('authority')}"
-    ]
-
-
-def _length_refusals(name: str, issuer: x509.Certificate, below: int) -> list[str]:
-    length = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
-    if length is None or below <= length:
-        return []
-    return [
-        f"{name}: {title(issuer)} allows {length} authorities below itself, and there are {below}; have the "
-        "broker's certificate issued by an authority further up"
     ]

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from . import checks
+from .chain import is_issued_by
 from .reading import (
     RSA_BITS,
     PrivateKey,
@@ -78,7 +79,7 @@ def is_good(text: str, issuer: Issuer, names: Sequence[str], now: datetime, days
     # One that ends with the authority stays to the end: a new one would end no later.
     soon = ends - now < timedelta(days=days) and ends < authority.not_valid_after_utc
     covered = {checks.plain(name) for name in names} <= set(alternative_names(mine))
-    return checks.is_issued_by(mine, authority) and covered and ends > now and not soon
+    return is_issued_by(mine, authority) and covered and ends > now and not soon
 
 
 @functools.lru_cache(maxsize=64)

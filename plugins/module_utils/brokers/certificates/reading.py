@@ -131,3 +131,11 @@ def alternative_names(certificate: x509.Certificate) -> list[str]:
         *found.get_values_for_type(x509.DNSName),
         *(str(address) for address in found.get_values_for_type(x509.IPAddress)),
     ]
+
+
+def key_usage(one: x509.Certificate) -> x509.KeyUsage | None:
+    """Return what the key of a certificate may be used for; None where it is not limited."""
+    try:
+        return one.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return None

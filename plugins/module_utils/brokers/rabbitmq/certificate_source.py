@@ -1,12 +1,11 @@
-"""Where a node's certificate comes from: texts in the inventory, files that something else keeps on the host, or an
-authority in the vault that issues one for each host. And what its nodes need to speak TLS with one another.
-"""
+"""Where a node reads its certificate, and what nodes need to speak TLS with one another."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Any
+
+from .. import tls_sources
 
 Settings = Mapping[str, Any]
 
@@ -15,15 +14,6 @@ CERTIFICATE = f"{DIRECTORY}/certificate.pem"
 KEY = f"{DIRECTORY}/key.pem"
 AUTHORITY = f"{DIRECTORY}/authority.pem"
 CLIENT_AUTHORITY = f"{DIRECTORY}/client_authority.pem"
-
-# The variables of each source; those of another one would be ignored, and are refused.
-SOURCES = {
-    "files": ("rabbitmq_tls_certificate", "rabbitmq_tls_key"),
-    "host": ("rabbitmq_tls_certificate_file", "rabbitmq_tls_key_file"),
-    "ca": ("rabbitmq_tls_ca_certificate", "rabbitmq_tls_ca_key"),
-}
-# What the sandbox of the unit hides (ProtectHome), and what a user of the host does not enter either.
-_HIDDEN = ("/home", "/root", "/run/user")
 
 
 def is_between_nodes(settings: Settings) -> bool:
@@ -61,50 +51,10 @@ def inter_node_terms(settings: Settings) -> dict[str, Any]:
 
 def refusals(settings: Settings) -> list[str]:
     """Return what is wrong with the variables of the source, apart from the certificates themselves."""
-    source = settings["rabbitmq_tls_source"]
-    found = [
-        f"{name}: is not used, since rabbitmq_tls_source is '{source}'; drop it, or set rabbitmq_tls_source to {other}"
-        for other, names in SOURCES.items()
-        for name in names
-        if other != source and settings[name]
-    ]
-    if source == "host":
-        found += [refusal for name in SOURCES["host"] for refusal in _path_refusals(settings, name)]
-    if source == "ca":
-        found += _days_refusals(settings)
+    found = tls_sources.refusals(settings, "rabbitmq_tls_")
     if is_between_nodes(settings) and not settings["rabbitmq_tls_authority"]:
         found.append(
             "rabbitmq_tls_authority: is empty, and rabbitmq_tls_inter_node is on: nodes trust no public CA; give the "
             "PEM text of the certificate of the CA that issues the nodes' certificates"
         )
     return found
-
-
-def _days_refusals(settings: Settings) -> list[str]:
-    """Return why each run would issue another certificate, or one that nobody takes."""
-    valid, left = settings["rabbitmq_tls_ca_valid_days"], settings["rabbitmq_tls_days"]
-    if valid > max(left, 0):
-        return []
-    return [
-        f"rabbitmq_tls_ca_valid_days: {valid} is no more than rabbitmq_tls_days ({left}), so that each run would issue "
-        "another certificate; make it longer, at best several times as long"
-    ]
-
-
-def _path_refusals(settings: Settings, name: str) -> list[str]:
-    path = str(settings[name])
-    if not path:
-        return [
-            f"{name}: is empty, and rabbitmq_tls_source is 'host'; give the path of the PEM file on the host"
-        ]
-    if not path.startswith("/") or ".." in PurePosixPath(path).parts:
-        return [
-            f"{name}: '{path}' is not an absolute path on the host; give one such as /etc/ssl/private/mq1.pem"
-        ]
-    hidden = next((place for place in _HIDDEN if path.startswith(f"{place}/")), "")
-    if hidden:
-        return [
-            f"{name}: '{path}' is below {hidden}, where the broker sees nothing; have the file put below /etc/ssl or "
-            "another place"
-        ]
-    return []
