@@ -121,6 +121,22 @@ def test_a_new_certificate_restarts_the_broker_and_is_served_everywhere(
     assert broker.play("site.yml", **of(new)).succeeded().counts(NAME)["changed"] == 1  # the endpoints file
 
 
+@pytest.mark.drill
+def test_the_audit_looks_at_every_listener_and_at_the_key(broker: Brokers, converged: Run) -> None:
+    where, key = broker.hosts[NAME], "/etc/activemq/main/tls.key"
+    looked_at = {f"{what} {port}" for what in ("certificate", "TLS versions") for port in TLS_PORTS}
+    said = " ".join(broker.play("playbooks/audit.yml").succeeded().output.split())
+    well = set(said.partition("as they should be: ")[2].partition(". ")[0].rstrip('."').split(", "))
+    assert looked_at | {f"key {key}"} <= well, said
+    where.run(f"chmod 0644 {key}")
+    try:
+        broker.play("playbooks/audit.yml").refused(
+            f"key {key}: it has mode 0644, and every user of the host can take"
+        )
+    finally:
+        where.run(f"chmod 0600 {key}")
+
+
 # --- other sources, and another CA ------------------------------------------------------------------------------
 
 PEM, KEY = "/etc/ssl/broker/node.pem", "/etc/ssl/broker/node.key"

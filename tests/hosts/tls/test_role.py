@@ -76,6 +76,7 @@ def fleet(fresh: Callable[..., list[hosts.Host]], controller: hosts.Controller) 
         rabbitmq_tls="only",
         rabbitmq_tls_authority=authority.certificate,
         rabbitmq_plugins=PLUGINS,
+        rabbitmq_prometheus_address="0.0.0.0",  # noqa: S104 - for a monitoring host; without it only its own reaches it
         endpoints_file=str(controller.directory / "endpoints.json"),
         endpoint_ca_file=authority.write(controller.directory),
     )
@@ -95,6 +96,16 @@ def test_nothing_but_tls_is_open(fleet: Fleet) -> None:
         assert ports == TLS_PORTS, host.name
         key = host.run("stat -c '%U %G %a' /etc/rabbitmq/tls/key.pem").split()
         assert key == ["root", "rabbitmq", "640"]
+
+
+def test_the_audit_looks_at_every_listener_and_at_the_key(fleet: Fleet) -> None:
+    run = fleet.run(fleet.issue(), playbook="playbooks/audit.yml").succeeded()
+    said = " ".join(run.output.split())
+    for one in fleet.hosts:
+        _, _, mine = said.partition(f"{one.name} (rabbitmq): ")
+        well = set(mine.partition("as they should be: ")[2].partition(". ")[0].rstrip('."').split(", "))
+        wanted = {f"{what} {port}" for what in ("certificate", "TLS versions") for port in TLS_PORTS}
+        assert {*wanted, "key /etc/rabbitmq/tls/key.pem"} <= well, said
 
 
 def test_the_probes_pass_inside_tls(fleet: Fleet) -> None:
