@@ -72,7 +72,7 @@ def test_an_activemq_broker_is_let_in_to_on_request(walled, controller):
 
     broker.play("site.yml", activemq_firewalld=True).succeeded()
     assert hosts.listens(walled.address, 61713) and hosts.listens(walled.address, 61616)
-    again = broker.play("site.yml", activemq_firewalld=True).succeeded()
+    again = broker.play("site.yml", "--skip-tags", "endpoints", activemq_firewalld=True).succeeded()
     assert again.counts(walled.name)["changed"] == 0
 
     broker.play("playbooks/activemq_uninstall.yml").succeeded()
