@@ -13,7 +13,7 @@ import pytest
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests of a group on one worker, which have a host in common.
 
-    pytest-xdist 3.8 tells the groups by the names of tests, through an attribute that pytest 9.2 no longer reads: without
+    pytest-xdist 3.8 tells groups by the names of tests, through an attribute that pytest 9.2 no longer reads: without
     this every test goes to whichever worker is free, and workers set up each other's hosts anew.
     """
     if not getattr(config.option, "loadgroup", False):
