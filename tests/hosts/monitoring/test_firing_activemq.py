@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import threading
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -173,21 +176,43 @@ def test_dead_letters_that_grow(site: Site) -> None:
     site.ends("ActiveMQDeadLettersGrow")
 
 
+def _store(node: hosts.Host) -> float:
+    """Which share of its store's limit a broker says that it uses."""
+    with urllib.request.urlopen(f"http://{node.address}:9404/metrics", timeout=10) as answer:
+        found = re.search(r"^activemq_store_usage_ratio (\S+)", answer.read().decode(), re.MULTILINE)
+    assert found
+    return float(found[1])
+
+
+def _overfill(connection: stomp.Connection12) -> None:
+    """Send more than there is room for: the broker stops reading, and so this waits until the connection is cut off."""
+    with suppress(OSError, stomp.exception.StompException):
+        for _ in range(40):
+            connection.send("/queue/filling", "x" * 100_000, headers={"persistent": "true"})
+
+
 def test_a_store_that_fills_and_is_full(site: Site) -> None:
-    """Half a megabyte below the limit, and then over it, where the broker holds the client back."""
+    """A little at a time to close to the limit, and then over it, where the broker holds the client back."""
     for node in site.nodes:
         node.run(
-            f'cp -p {XML} /var/tmp/kept; sed -i \'s/storeUsage limit="1 gb"/storeUsage limit="4 mb"/\' {XML}'
+            f'cp -p {XML} /var/tmp/kept; sed -i \'s/storeUsage limit="1 gb"/storeUsage limit="16 mb"/\' {XML}'
         )
         node.run(f"systemctl restart {UNIT}", timeout=120)
     try:
-        site.send("filling", 36, "x" * 100_000)
+        with site.connected() as found:
+            for node, one in zip(site.nodes, found, strict=True):
+                for _ in range(80):
+                    if _store(node) > 0.84:
+                        break
+                    for _ in range(2):
+                        one.send("/queue/filling", "x" * 100_000, headers={"persistent": "true"})
+                    time.sleep(0.5)
         site.fires("ActiveMQLimitNear")
         assert {one["labels"]["limit"] for one in site.alerts("ActiveMQLimitNear")} == {"store"}
+        assert not site.alerts("ActiveMQLimitReached")
         with site.connected() as found:
             for one in found:
-                for _ in range(10):
-                    one.send("/queue/filling", "x" * 100_000, headers={"persistent": "true"})
+                threading.Thread(target=_overfill, args=(one,), daemon=True).start()
             site.fires("ActiveMQLimitReached")
     finally:
         for node in site.nodes:
