@@ -227,7 +227,10 @@ _DENIAL = {"at": sample.NOW - 60, "process": "beam.smp", "what": "name_bind", "t
             "node-not-let-in",
             {
                 "rabbitmq.answer": None,
-                "rabbitmq.unanswered": {"what": "the node did not let the tool in", "remedy": "x"},
+                "rabbitmq.unanswered": {
+                    "what": "could not ask: the node took the connection and did not let the tool in, most often",
+                    "remedy": "x",
+                },
             },
         ),
         (

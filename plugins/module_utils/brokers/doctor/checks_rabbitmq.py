@@ -158,16 +158,15 @@ def _unanswered(host: str, found: Reading, version: str) -> Iterator[Finding]:
     if trouble is None or found["unit"].get("ActiveState") not in ("active", "activating", "reloading"):
         return
     what = trouble["what"]
-    if "could not ask" in what:
-        return  # the checks of the unit say why
-    row = "node-unreached"
-    for words, name in (
+    known = (
         ("did not let the tool in", "node-not-let-in"),
         ("no answer within", "node-hangs"),
         ("application stopped", "application-stopped"),
-    ):
-        if words in what:
-            row = name
+    )
+    row = next((name for words, name in known if words in what), "")
+    if not row and "could not ask" in what:
+        return  # the checks of the unit say why
+    row = row or "node-unreached"
     details = {"what": what, "remedy": trouble["remedy"][:1].upper() + trouble["remedy"][1:], "seconds": "12"}
     yield Finding(
         row,
