@@ -166,6 +166,8 @@ def _unanswered(host: str, found: Reading, version: str) -> Iterator[Finding]:
     row = next((name for words, name in known if words in what), "")
     if not row and "could not ask" in what:
         return  # the checks of the unit say why
+    if row == "application-stopped" and found["unit"]["ActiveState"] != "active":
+        return  # it boots, and what it waits for is in its log
     row = row or "node-unreached"
     details = {"what": what, "remedy": trouble["remedy"][:1].upper() + trouble["remedy"][1:], "seconds": "12"}
     yield Finding(
