@@ -339,6 +339,13 @@ def test_an_alarm_of_another_member_is_its_own() -> None:
     assert rows({"mq1": sample.reading(node)}) == {"mq1": []}
 
 
+def test_a_node_that_boots_is_not_one_whose_application_was_stopped() -> None:
+    node = sample.node()
+    node["answer"], node["unanswered"] = None, {"what": "its RabbitMQ application stopped", "remedy": "x"}
+    node["unit"]["ActiveState"] = "activating"
+    assert "application-stopped" not in rows({"mq1": sample.reading(node)})["mq1"]
+
+
 def test_members_that_do_not_see_one_that_runs_disagree() -> None:
     names = ["rabbit@mq1", "rabbit@mq2", "rabbit@mq3"]
     nodes = {f"mq{n}": sample.node(f"rabbit@mq{n}", names) for n in (1, 2, 3)}
