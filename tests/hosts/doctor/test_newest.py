@@ -40,7 +40,7 @@ def test_a_client_that_declares_a_transient_queue(cluster: Cluster) -> None:
     where = pika.ConnectionParameters(cluster.hosts[0].address, 5672, "shop", login)
     with doctor.healed(cluster) as began:
         with pytest.raises(pika.exceptions.AMQPError), pika.BlockingConnection(where) as connection:
-            connection.channel().queue_declare("transient", arguments={"x-queue-type": "classic"})
+            connection.channel().queue_declare("transient")
         assert doctor.rows(doctor.findings(cluster, began)) == [["transient-queue-refused"], [], []]
 
 
