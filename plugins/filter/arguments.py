@@ -75,5 +75,4 @@ class FilterModule:
             "published_secret_refusals": published_secrets.refusals,
             "role_defaults": role_defaults,
             "systemd_sandbox": sandbox.directives,
-            "typed_arguments": lambda values, options: role_arguments.typed(options, values),
         }

@@ -51,12 +51,29 @@ def test_what_an_article_is_about_is_really_said() -> None:
     [
         ("rabbitmq_stomp_port: 61613 is held by 'java' (pid 812) on broker-1; stop it", "port-is-taken"),
         ("mq1 does not hold what is declared: create queue orders. Converge it", "drift"),
+        (
+            "--tags: 'provison' is not a tag (did you mean provision?); those that exist are x",
+            "wrong-tag-or-limit",
+        ),
         ("rabbitmq_heartbaet: is not a variable of the role rabbitmq, whose prefix", "unknown-variable"),
         ("mq1: the cluster cannot spare rabbit@mq1 now", "cannot-be-spared"),
     ],
 )
 def test_a_refusal_leads_to_its_article(sentence: str, name: str) -> None:
     assert articles.place(sentence) == f"docs/troubleshooting.md#{name}"
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "mq1 does not run. Its new configuration is in place; correct what it says",
+        "activemq_archive_source: if it is the same then, it is not what Apache released: do not use it.",
+        "rabbitmq_topology_users[0].tags: 'boss' is not a tag RabbitMQ knows (administrator); correct it",
+        "rabbitmq_topology_url: 'x' is not an address of the management API; write http://HOST:PORT",
+    ],
+)
+def test_a_sentence_about_something_else_does_not_lead_to_an_article_with_like_words(sentence: str) -> None:
+    assert articles.place(sentence) == ""
 
 
 def test_a_sentence_that_no_article_is_about_leads_nowhere() -> None:
